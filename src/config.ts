@@ -1,0 +1,82 @@
+import path from 'node:path'
+
+/** The settings of one process. Durations are milliseconds, sizes bytes; docs/configuration.md explains each. */
+export interface Config {
+  host: string
+  port: number
+  /** undefined: the embedded PostgreSQL under data_dir */
+  database_url: string | undefined
+  database_connections_max: number
+  /** false behind a pooler that cannot keep prepared statements */
+  prepared_statements: boolean
+  statement_timeout_ms: number
+  lock_timeout_ms: number
+  idle_in_transaction_session_timeout_ms: number
+  connection_timeout_ms: number
+  /** undefined: mails are kept as .eml files under data_dir */
+  smtp_url: string | undefined
+  mail_from: string
+  data_dir: string
+  /** where clients reach the service, without a slash at the end */
+  public_url: string
+  log_level: string
+  /** undefined: made once and kept under data_dir, on the embedded default only */
+  latchkey_keys: string | undefined
+  request_timeout_ms: number
+  /** how long a claimed delivery belongs to its worker without a sign of life */
+  delivery_lease_ms: number
+  worker_poll_ms: number
+  worker_concurrency: number
+}
+
+export class ConfigError extends Error {}
+
+function integer (env: NodeJS.ProcessEnv, name: string, otherwise: number, min: number, max: number): number {
+  const text = env[name]
+  if (text === undefined || text === '') return otherwise
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < min || value > max) throw new ConfigError(`${name} must be a whole number from ${min} to ${max}, not "${text}"`)
+  return value
+}
+
+function url (env: NodeJS.ProcessEnv, name: string, protocols: string[]): string | undefined {
+  const text = env[name]
+  if (text === undefined || text === '') return undefined
+  // the value may hold a password: it is not repeated in the message
+  const scheme = /^([a-z]+):\/\//.exec(text)?.[1]
+  if (scheme === undefined || !protocols.includes(scheme)) throw new ConfigError(`${name} must be a URL that starts with ${protocols.map((p) => `${p}://`).join(' or ')}`)
+  return text
+}
+
+/**
+ * Reads the environment: the only place that does.
+ *
+ * @throws ConfigError with a sentence that names the variable
+ */
+export function readConfig (env: NodeJS.ProcessEnv = process.env): Config {
+  const host = env['HOST'] || '127.0.0.1'
+  const port = integer(env, 'PORT', 3000, 0, 65535)
+  const log_level = env['LOG_LEVEL'] || 'info'
+  if (!['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].includes(log_level)) throw new ConfigError(`LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, not "${log_level}"`)
+  return {
+    host,
+    port,
+    database_url: url(env, 'DATABASE_URL', ['postgres', 'postgresql']),
+    database_connections_max: integer(env, 'DATABASE_CONNECTIONS_MAX', 8, 1, 1000), // 4 to 16 was best on 2 cores
+    prepared_statements: env['PREPARED_STATEMENTS'] !== 'off',
+    statement_timeout_ms: integer(env, 'STATEMENT_TIMEOUT_MS', 5000, 100, 3_600_000),
+    lock_timeout_ms: integer(env, 'LOCK_TIMEOUT_MS', 3000, 100, 3_600_000),
+    idle_in_transaction_session_timeout_ms: integer(env, 'IDLE_IN_TRANSACTION_SESSION_TIMEOUT_MS', 10_000, 100, 3_600_000),
+    connection_timeout_ms: integer(env, 'CONNECTION_TIMEOUT_MS', 3000, 100, 600_000),
+    smtp_url: url(env, 'SMTP_URL', ['smtp', 'smtps']),
+    mail_from: env['MAIL_FROM'] || 'Latchkey <latchkey@localhost>',
+    data_dir: path.resolve(env['DATA_DIR'] || './data'),
+    public_url: (url(env, 'PUBLIC_URL', ['http', 'https']) ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`).replace(/\/+$/, ''),
+    log_level,
+    latchkey_keys: env['LATCHKEY_KEYS'] || undefined,
+    request_timeout_ms: integer(env, 'REQUEST_TIMEOUT_MS', 15_000, 100, 600_000),
+    delivery_lease_ms: integer(env, 'DELIVERY_LEASE_MS', 20_000, 1000, 600_000),
+    worker_poll_ms: integer(env, 'WORKER_POLL_MS', 250, 10, 60_000),
+    worker_concurrency: integer(env, 'WORKER_CONCURRENCY', 4, 1, 100),
+  }
+}

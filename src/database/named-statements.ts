@@ -1,0 +1,38 @@
+import type { PostgresPool, PostgresPoolClient } from 'kysely'
+import type pg from 'pg'
+
+/** More distinct statements than the service has; past it they go unnamed, so that a connection's memory stays bounded. */
+const NAMES_MAX = 1000
+
+/**
+ * Lets Kysely's statements be prepared once per connection: each text with parameters gets a name.
+ * A statement without parameters stays unnamed, since migrations put several commands into one.
+ * A client whose query failed on the way (timeout, lost line) is destroyed, not pooled: it would stay stuck.
+ */
+export function namedStatements (pool: pg.Pool, prepared: boolean): PostgresPool {
+  const names = new Map<string, string>()
+  const nameOf = (text: string): string | undefined => {
+    let name = names.get(text)
+    if (name === undefined && names.size < NAMES_MAX) names.set(text, name = `k${names.size}`)
+    return name
+  }
+  return {
+    async connect () {
+      const client = await pool.connect()
+      let broken = false
+      const query = async (text: unknown, values?: readonly unknown[]): Promise<unknown> => {
+        try {
+          if (typeof text !== 'string') return await client.query(text as pg.QueryConfig)
+          if (values === undefined || values.length === 0) return await client.query(text)
+          return await client.query({ text, values: [...values], ...(prepared ? { name: nameOf(text) } : {}) })
+        } catch (error) {
+          // an error the server reported leaves the connection usable; any other does not
+          if ((error as { severity?: string }).severity === undefined || (error as { severity?: string }).severity === 'FATAL') broken = true
+          throw error
+        }
+      }
+      return { query, release: () => { client.release(broken) } } as unknown as PostgresPoolClient
+    },
+    end: () => pool.end(),
+  }
+}

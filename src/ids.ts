@@ -1,0 +1,18 @@
+import { randomBytes, randomInt } from 'node:crypto'
+
+/** The prefixes of our own resources. Those that Connect has keep its shapes and are made by {@link newDigitsId}. */
+export type IdPrefix = 'PL' | 'BA' | 'LI' | 'OR' | 'DE' | 'PE' | 'EV' | 'PS' | 'CL'
+
+/**
+ * A new identifier: prefix, 11 hexadecimal digits of the Unix time in milliseconds, 16 random ones.
+ * Sorts by time, so that indexes grow at one edge. `new_id` in migrations/0001_accounts.sql makes the same shape.
+ */
+export function newId (prefix: IdPrefix): string {
+  return `${prefix}-${Date.now().toString(16).padStart(11, '0')}${randomBytes(8).toString('hex')}`
+}
+
+/** A new identifier of Connect's shape, for example `VA-123-456` for `newDigitsId('VA', 2)`. Few digits: the insert must expect a clash. */
+export function newDigitsId (prefix: string, groups: number): string {
+  const group = (): string => randomInt(1000).toString().padStart(3, '0')
+  return [prefix, ...Array.from({ length: groups }, group)].join('-')
+}

@@ -1,0 +1,74 @@
+/**
+ * Every refusal of the API: one line here and one `throw new Problem('…')`; a misspelt type does not compile.
+ * `type` in an answer is docs/problems.md's anchor for it (RFC 9457 §3.1.1), `error_code` is Connect's field.
+ */
+export const problems = {
+  'validation-failed': { status: 400, error_code: 'VAL_001', title: 'The request is not valid' },
+  'malformed-json': { status: 400, error_code: 'VAL_002', title: 'The body is not valid JSON in UTF-8' },
+  'malformed-request': { status: 400, error_code: 'VAL_003', title: 'The request could not be read' },
+  'text-not-storable': { status: 400, error_code: 'VAL_004', title: 'A text holds a character that cannot be stored' },
+  'query-invalid': { status: 400, error_code: 'VAL_005', title: 'The query is not valid' },
+  'load-refused': { status: 400, error_code: 'LIC_004', title: 'The load has lines that cannot be accepted, and strict was asked for' },
+  'signature-invalid': { status: 401, error_code: 'PAY_001', title: 'The webhook is not signed with a valid secret of this payment source' },
+  unauthorized: { status: 401, error_code: 'AUTH_001', title: 'API request is unauthorized.' },
+  forbidden: { status: 403, error_code: 'AUTH_002', title: 'The API key lacks the permission for this' },
+  'permission-exceeded': { status: 403, error_code: 'AUTH_003', title: 'An API key cannot grant what it does not have' },
+  'route-not-found': { status: 404, error_code: 'API_001', title: 'There is no such URL' },
+  'account-not-found': { status: 404, error_code: 'ACC_001', title: 'There is no such account' },
+  'api-key-not-found': { status: 404, error_code: 'AUTH_004', title: 'The account has no such API key' },
+  'product-not-found': { status: 404, error_code: 'PRD_001', title: 'The account has no such product' },
+  'pool-not-found': { status: 404, error_code: 'POL_001', title: 'The account has no such pool' },
+  'batch-not-found': { status: 404, error_code: 'BAT_001', title: 'The account has no such batch' },
+  'license-not-found': { status: 404, error_code: 'LIC_001', title: 'The account has no such license' },
+  'order-not-found': { status: 404, error_code: 'ORD_002', title: 'The account has no such order' },
+  'payment-source-not-found': { status: 404, error_code: 'PAY_002', title: 'There is no such payment source' },
+  'payment-event-not-found': { status: 404, error_code: 'PAY_003', title: 'The account has no such payment event' },
+  'delivery-not-found': { status: 404, error_code: 'DEL_001', title: 'The account has no such delivery' },
+  'event-not-found': { status: 404, error_code: 'EVT_001', title: 'The account has no such event' },
+  'method-not-allowed': { status: 405, error_code: 'API_002', title: 'The URL does not take this method' },
+  'request-timeout': { status: 408, error_code: 'API_003', title: 'The request took too long to arrive' },
+  'order-exists': { status: 409, error_code: 'ORD_001', title: 'Another order has this external_id, with other content' },
+  'order-not-paid': { status: 409, error_code: 'ORD_003', title: 'The order is not paid' },
+  'nothing-to-send': { status: 409, error_code: 'ORD_004', title: 'The order has no licenses to send' },
+  'pool-missing': { status: 409, error_code: 'POL_002', title: 'No pool serves this product, currency and mode' },
+  'pool-route-taken': { status: 409, error_code: 'POL_003', title: 'Another pool serves the same products, currency and mode' },
+  'out-of-stock': { status: 409, error_code: 'LIC_002', title: 'The pool has too few licenses, and its policy is to refuse' },
+  'license-not-available': { status: 409, error_code: 'LIC_003', title: 'The license is not in stock' },
+  'external-id-taken': { status: 409, error_code: 'PRD_002', title: 'Another product has this external id' },
+  'load-interrupted': { status: 409, error_code: 'LIC_005', title: 'The load was interrupted; nothing was loaded' },
+  'still-running': { status: 409, error_code: 'IDM_002', title: 'A request with this Idempotency-Key is still running' },
+  'payload-too-large': { status: 413, error_code: 'API_004', title: 'The body is too large' },
+  'unsupported-media-type': { status: 415, error_code: 'API_005', title: 'The body has a media type that is not read here' },
+  'idempotency-key-reused': { status: 422, error_code: 'IDM_001', title: 'The Idempotency-Key was used for another request' },
+  'headers-too-large': { status: 431, error_code: 'API_006', title: 'The headers are too large' },
+  'internal-error': { status: 500, error_code: 'API_007', title: 'The service failed; the failure is in its log under the request id' },
+  unavailable: { status: 503, error_code: 'API_008', title: 'The service cannot answer now; try again' },
+} as const satisfies Record<string, { status: number, error_code: string, title: string }>
+
+export type ProblemType = keyof typeof problems
+
+/** What a refusal carries beyond its line in the table. */
+export interface ProblemDetails {
+  /** what was wrong here and how to mend it; never a key, never a driver's text */
+  detail?: string
+  /** one sentence per fault, `path.to.field: what is wrong` */
+  errors?: string[]
+  params?: Record<string, unknown>
+  headers?: Record<string, string>
+}
+
+/** A refusal: thrown anywhere, rendered in one place (plugins/problems.ts). Not an error of ours. */
+export class Problem extends Error {
+  readonly type: ProblemType
+  readonly details: ProblemDetails
+
+  constructor (type: ProblemType, details: ProblemDetails | string = {}) {
+    const given = typeof details === 'string' ? { detail: details } : details
+    super(given.detail ?? problems[type].title)
+    this.name = 'Problem'
+    this.type = type
+    this.details = given
+  }
+
+  get status (): number { return problems[this.type].status }
+}
