@@ -1,56 +1,17 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { sql, type Kysely, type Transaction } from 'kysely'
-import type { Database } from '../database/connect.js'
-import { inTransaction } from '../database/transaction.js'
-import { Problem } from '../problems.js'
-import { open, seal, type Keyring } from '../sealing.js'
+import type { IdempotencyKey } from '../database/once.js'
 
-/** What a POST did: the resource it made or moved, and the status it answers. `secret` is shown in the answer and kept sealed for a repeat. */
-export interface Done { id: string, status: number, secret?: string }
-
-/** The key of a request, or undefined: draft-ietf-httpapi-idempotency-key-header. */
-export interface IdempotencyKey { account_id: string, operation: string, key: string, fingerprint: Buffer }
+export { once } from '../database/once.js'
 
 /**
- * Reads the header. The fingerprint covers method, URL and body, so that the same key with anything else is noticed.
- * `body`: what stands for the body where it is not a parsed one, for example the checksum of a stream.
+ * Reads the header (draft-ietf-httpapi-idempotency-key-header). The fingerprint covers method, URL and body, so that
+ * the same key with anything else is noticed. `body`: what stands for the body where it is not a parsed one, for example
+ * the checksum of a stream.
  */
 export function idempotencyKeyOf (request: FastifyRequest, body: unknown = request.body): IdempotencyKey | undefined {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string') return undefined
   const fingerprint = createHash('sha256').update(`${request.method} ${request.url}\n${JSON.stringify(body) ?? ''}`).digest()
   return { account_id: request.account.id, operation: request.routeOptions.schema?.operationId ?? request.routeOptions.url ?? '', key, fingerprint }
-}
-
-/**
- * Runs `work` in a transaction, once per `Idempotency-Key` of the account and operation: a repeat gets what was done the first time.
- * Without the header it just runs. The row of the key commits with the work; a refusal leaves none, so the repeat tries again.
- *
- * @throws Problem still-running  found by trying a lock, never by waiting
- * @throws Problem idempotency-key-reused  the same key with another request
- */
-export async function once (
-  db: Kysely<Database>, keyring: Keyring, idempotency: IdempotencyKey | undefined, work: (trx: Transaction<Database>) => Promise<Done>
-): Promise<Done & { repeated: boolean }> {
-  if (idempotency === undefined) return { ...await inTransaction(db, work), repeated: false }
-  const { account_id, operation, key, fingerprint } = idempotency
-  const context = ['idempotency', account_id, operation, key]
-  return inTransaction(db, async (trx) => {
-    const { rows: [lock] } = await sql<{ taken: boolean }>`select pg_try_advisory_xact_lock(hashtextextended(${context.join('\n')}, 0)) as taken`.execute(trx)
-    if (lock?.taken !== true) throw new Problem('still-running', { headers: { 'retry-after': '1' } })
-    const known = await trx.selectFrom('idempotency_keys').select(['fingerprint', 'status_code', 'resource_id', 'sealed'])
-      .where('account_id', '=', account_id).where('operation', '=', operation).where('key', '=', key).executeTakeFirst()
-    if (known !== undefined) {
-      if (!known.fingerprint.equals(fingerprint)) throw new Problem('idempotency-key-reused', 'use a new key for a new request')
-      const secret = known.sealed === null ? {} : { secret: open(keyring, context, known.sealed).toString() }
-      return { id: known.resource_id, status: known.status_code, ...secret, repeated: true }
-    }
-    const done = await work(trx)
-    await trx.insertInto('idempotency_keys').values({
-      account_id, operation, key, fingerprint, status_code: done.status, resource_id: done.id,
-      sealed: done.secret === undefined ? null : seal(keyring, context, Buffer.from(done.secret)),
-    }).execute()
-    return { ...done, repeated: false }
-  })
 }

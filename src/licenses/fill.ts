@@ -1,0 +1,90 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+import { refreshFulfillment } from './fulfillment.js'
+
+/** Lines served by one statement: bounds its memory; the loop goes on while the queue moves. */
+const LINES_PER_STATEMENT = 500
+
+/**
+ * Locks pools in the order of their ids, as whoever adds stock or writes a backorder must. NO KEY: a plain FOR UPDATE would
+ * block the foreign-key checks of others.
+ */
+export async function lockPools (trx: Transaction<Database>, account_id: string, pool_ids: readonly string[]): Promise<void> {
+  await trx.selectFrom('pools').select('id').where('account_id', '=', account_id).where('id', 'in', [...pool_ids])
+    .orderBy('id').forNoKeyUpdate().execute()
+}
+
+/**
+ * Serves a pool's queue of waiting lines from its stock, first come first served, and plans their mails. The head
+ * blocks: under policy `partial` it takes what there is, under the others it waits until its whole line is covered.
+ * To be called, under the lock of {@link lockPools}, by whatever adds stock or queues a line, before it commits. Looks
+ * without the mark and without SKIP LOCKED: it waits for takes in flight, so a license they give back is not missed.
+ */
+export async function fillPool (trx: Transaction<Database>, account_id: string, pool_id: string, reason: 'order' | 'backorder' = 'backorder'): Promise<{ allocated: number }> {
+  await lockPools(trx, account_id, [pool_id])
+  const orders = new Set<string>()
+  let allocated = 0
+  for (let served = LINES_PER_STATEMENT; served >= LINES_PER_STATEMENT;) {
+    const { rows } = await serveHead(trx, account_id, pool_id, reason)
+    for (const row of rows) orders.add(row.order_id)
+    allocated += rows.reduce((sum, row) => sum + row.taken, 0)
+    served = rows.filter((row) => row.whole).length
+  }
+  await refreshFulfillment(trx, account_id, [...orders])
+  return { allocated }
+}
+
+/** One row per line that got something: how many licenses, and whether it has all now. Division by zero: rows vanished under the lock. */
+async function serveHead (trx: Transaction<Database>, account_id: string, pool_id: string, reason: string): Promise<{ rows: Array<{ order_id: string, taken: number, whole: boolean }> }> {
+  return sql<{ order_id: string, taken: number, whole: boolean }>`
+    with pool as materialized (
+      select on_shortage = 'partial' as partial from pools where account_id = ${account_id} and id = ${pool_id}
+    ), queue as materialized (
+      select b.*, sum(missing) over (order by queue) as upto
+      from (select queue, order_id, line_item_id, missing from backorders
+            where account_id = ${account_id} and pool_id = ${pool_id} order by queue limit ${sql.lit(LINES_PER_STATEMENT)}) b
+    ), picked as materialized (
+      select position, license_id, row_number() over (order by position) as nth
+      from (select position, license_id from stock where account_id = ${account_id} and pool_id = ${pool_id}
+            order by position limit (select max(upto) from queue) for update) s
+    ), served as materialized (
+      select q.*, case when q.upto <= p.available then q.missing when pool.partial then greatest(0, p.available - (q.upto - q.missing)) else 0 end as taken
+      from queue q cross join pool cross join (select count(*) as available from picked) p
+    ), filled as materialized (
+      select f.*, p.position, p.license_id
+      from (select v.order_id, v.line_item_id, s.unit, row_number() over (order by v.queue, s.unit) as nth
+            from served v cross join lateral (
+              select unit from slots s where s.account_id = ${account_id} and s.line_item_id = v.line_item_id and s.cancelled_at is null
+                and not exists (select from allocations a where a.account_id = ${account_id} and a.line_item_id = s.line_item_id and a.unit = s.unit and a.ended_as is null)
+              order by unit limit v.taken) s
+            where v.taken > 0) f
+      join picked p using (nth)
+    ), taken as (
+      delete from stock s using filled f where s.account_id = ${account_id} and s.pool_id = ${pool_id} and s.position = f.position returning s.position
+    ), new_allocations as (
+      insert into allocations (account_id, pool_id, position, license_id, order_id, line_item_id, unit)
+      select ${account_id}, ${pool_id}, position, license_id, order_id, line_item_id, unit from filled
+    ), left_queue as (
+      delete from backorders b using served v
+      where b.account_id = ${account_id} and b.pool_id = ${pool_id} and b.queue = v.queue and v.taken = v.missing
+    ), still_waiting as (
+      update backorders b set missing = v.missing - v.taken from served v
+      where b.account_id = ${account_id} and b.pool_id = ${pool_id} and b.queue = v.queue and v.taken > 0 and v.taken < v.missing
+    ), new_status as (
+      update line_items l set fulfillment_status = case when v.taken = v.missing then 'fulfilled' else 'partial' end from served v
+      where l.account_id = ${account_id} and l.id = v.line_item_id and v.taken > 0
+    ), new_deliveries as (
+      insert into deliveries (account_id, order_id, product_id, license_ids, "to", reason)
+      select ${account_id}, f.order_id, l.product_id, array_agg(f.license_id order by f.nth), min(o.customer ->> 'email'), ${reason}
+      from filled f
+      join line_items l on l.account_id = ${account_id} and l.id = f.line_item_id
+      join orders o on o.account_id = ${account_id} and o.id = f.order_id
+      group by f.order_id, l.product_id
+    ), new_events as (
+      insert into events (account_id, type, subject_id, data)
+      select ${account_id}, 'license.allocated', license_id, jsonb_build_object('order_id', order_id, 'line_item_id', line_item_id, 'unit', unit) from filled
+    )
+    select order_id, taken::int as taken, taken = missing as whole from served
+    where taken > 0 and 1 / (case when (select count(*) from taken) = (select coalesce(sum(v.taken), 0) from served v) then 1 else 0 end) = 1
+  `.execute(trx)
+}

@@ -1,0 +1,25 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+
+/**
+ * Sets the fulfillment_status of orders from their lines, and records `order.fulfilled` for those that became so.
+ * All lines fulfilled: fulfilled; something allocated: partial; something waiting: backordered; else unfulfilled.
+ */
+export async function refreshFulfillment (trx: Transaction<Database>, account_id: string, order_ids: readonly string[]): Promise<void> {
+  if (order_ids.length === 0) return
+  await sql`
+    with changed as (
+      update orders o set fulfillment_status = s.status
+      from (
+        select order_id, case
+          when bool_and(fulfillment_status = 'fulfilled') then 'fulfilled'
+          when bool_or(fulfillment_status in ('fulfilled', 'partial')) then 'partial'
+          when bool_or(fulfillment_status = 'backordered') then 'backordered'
+          else 'unfulfilled' end as status
+        from line_items where account_id = ${account_id} and order_id = any(${order_ids}::text[]) group by order_id) s
+      where o.account_id = ${account_id} and o.id = s.order_id and o.fulfillment_status <> s.status
+      returning o.id, o.fulfillment_status
+    )
+    insert into events (account_id, type, subject_id) select ${account_id}, 'order.fulfilled', id from changed where fulfillment_status = 'fulfilled'
+  `.execute(trx)
+}

@@ -1,0 +1,47 @@
+/** One purchase as every door hands it to the engine: no word of a checkout's own vocabulary passes this point. */
+export interface PaidOrder {
+  /** the payment source, or `api-live`, `api-test`: with external_id it makes the order unique */
+  source_id: string
+  external_id: string
+  mode: 'live' | 'test'
+  /** ISO 4217 */
+  currency: string
+  /** for example `de_DE` */
+  locale: string | null
+  customer: Customer
+  /** when the money arrived, ISO 8601 */
+  paid_at: string
+  line_items: PaidLine[]
+}
+
+export interface Customer {
+  email: string
+  first_name?: string
+  last_name?: string
+  company?: string
+  phone?: string
+  country?: string
+  city?: string
+  zip?: string
+  address?: string
+}
+
+export interface PaidLine {
+  external_id: string
+  /** the id or an external id of a product */
+  product: string
+  quantity: number
+  /** minor units of the order's currency */
+  unit_amount: number | null
+}
+
+/** A verified webhook: kept with the order it became. */
+export interface ReceivedEvent {
+  id: string
+  source_id: string
+  /** the checkout's own id of the event: a repeat has the same */
+  event_key: string
+  type: string
+  occurred_at: string
+  body: Buffer
+}

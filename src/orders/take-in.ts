@@ -1,0 +1,133 @@
+import type pg from 'pg'
+import { idempotencyLock, type IdempotencyKey } from '../database/once.js'
+import type { PaidOrder, ReceivedEvent } from './paid-order.js'
+
+/** An order at the door, with what must commit together with it. */
+export interface Arrival {
+  account_id: string
+  /** the id the order gets when it is new */
+  order_id: string
+  order: PaidOrder
+  event?: ReceivedEvent
+  idempotency?: IdempotencyKey
+  /** the API key, or the payment source */
+  actor: string
+}
+
+/** How far below the greatest allocated position a take looks: positions of transactions in flight or just undone. */
+const MARK_WINDOW = 256
+
+/**
+ * Orders that are new and whose pools have enough, placed whole: one statement, one round trip, one commit. For each
+ * it writes order, lines, slots, allocations, deliveries, event rows, the payment event and the idempotency key.
+ * What is not plain (known, unroutable, short, behind a backorder) it leaves alone and does not return.
+ *
+ * Why it is written this way (figures in docs/decisions/0004): picked rows sit in a CTE, as a sub-select under LIMIT may be
+ * planned and so locked more than once; the mark keeps the scan off the dead rows of `stock`; the limit is a column and the
+ * input a single JSON text, so that the generic plan is kept; the delete is by key, and only for orders that were
+ * inserted, as a parallel duplicate must not delete stock for an order that is not its own. Should the delete
+ * find fewer rows than were picked, the division by zero at the end undoes all of it.
+ */
+const TAKE_IN = `
+with asked as materialized (
+  select distinct on (a.source_id, a.external_id) a.*
+  from json_to_recordset($2::json) as a (
+    order_id text, source_id text, external_id text, mode text, currency text, locale text, customer jsonb, paid_at timestamptz,
+    actor text, line_items json, event_id text, event_key text, event_type text, occurred_at timestamptz, event_body text,
+    operation text, key text, lock text, fingerprint text)
+  where not exists (select from orders o where o.account_id = $1 and o.source_id = a.source_id and o.external_id = a.external_id)
+    and (a.event_key is null or not exists (
+      select from payment_events e where e.account_id = $1 and e.source_id = a.source_id and e.event_key = a.event_key))
+    and (a.key is null or (pg_try_advisory_xact_lock(hashtextextended(a.lock, 0)) and not exists (
+      select from idempotency_keys i where i.account_id = $1 and i.operation = a.operation and i.key = a.key)))
+  order by a.source_id, a.external_id
+), lines as materialized (
+  select a.order_id, a.order_id || '-' || l.number as line_item_id, l.number, l.external_id, l.quantity, l.unit_amount, f.product_id,
+    p.pool_id, case p.quantity_rule when 'line' then 1 else l.quantity end as slots,
+    p.pool_id is null or exists (select from backorders b where b.account_id = $1 and b.pool_id = p.pool_id) as declined
+  from asked a
+  cross join lateral json_to_recordset(a.line_items) as l (number int, external_id text, product text, quantity int, unit_amount bigint)
+  left join product_refs f on f.account_id = $1 and f.ref = l.product
+  left join lateral (
+    select t.pool_id, p.quantity_rule from pool_routes t join pools p on p.account_id = $1 and p.id = t.pool_id
+    where t.account_id = $1 and t.mode = a.mode and t.product_id in (f.product_id, '') and t.currency in (a.currency, '')
+      and f.product_id is not null
+    order by t.rank limit 1) p on true
+), wanted as materialized (
+  select pool_id, sum(slots) as slots from lines where not declined group by pool_id
+), picked as materialized (
+  select w.pool_id, s.position, s.license_id, row_number() over (partition by w.pool_id order by s.position) as nth
+  from wanted w
+  cross join lateral (
+    select s.position, s.license_id from stock s
+    where s.account_id = $1 and s.pool_id = w.pool_id and s.position > coalesce((
+      select a.position from allocations a where a.account_id = $1 and a.pool_id = w.pool_id order by a.position desc limit 1), 0) - ${MARK_WINDOW}
+    order by s.position limit w.slots for update skip locked) s
+), filled as materialized (
+  select w.*, p.position, p.license_id
+  from (
+    select l.order_id, l.line_item_id, l.product_id, l.pool_id, unit, row_number() over (partition by l.pool_id order by l.order_id, l.number, unit) as nth
+    from lines l cross join lateral generate_series(1, l.slots) as unit where not l.declined) w
+  left join picked p on p.pool_id = w.pool_id and p.nth = w.nth
+), placed as (
+  insert into orders (account_id, id, source_id, external_id, mode, currency, locale, customer, fulfillment_status, paid_at)
+  select $1, a.order_id, a.source_id, a.external_id, a.mode, a.currency, a.locale, a.customer, 'fulfilled', a.paid_at
+  from asked a
+  where not exists (select from lines l where l.order_id = a.order_id and l.declined)
+    and not exists (select from filled f where f.order_id = a.order_id and f.license_id is null)
+  order by a.source_id, a.external_id
+  on conflict (account_id, source_id, external_id) do nothing
+  returning id as order_id
+), kept as materialized (
+  select f.* from filled f join placed using (order_id)
+), taken as (
+  delete from stock s using kept k where s.account_id = $1 and s.pool_id = k.pool_id and s.position = k.position returning s.position
+), new_lines as (
+  insert into line_items (account_id, id, order_id, external_id, product_id, pool_id, quantity, unit_amount, fulfillment_status)
+  select $1, l.line_item_id, l.order_id, l.external_id, l.product_id, l.pool_id, l.quantity, l.unit_amount, 'fulfilled' from lines l join placed using (order_id)
+), new_slots as (
+  insert into slots (account_id, line_item_id, unit) select $1, line_item_id, unit from kept
+), new_allocations as (
+  insert into allocations (account_id, pool_id, position, license_id, order_id, line_item_id, unit)
+  select $1, pool_id, position, license_id, order_id, line_item_id, unit from kept
+), new_deliveries as (
+  insert into deliveries (account_id, order_id, product_id, license_ids, "to")
+  select $1, k.order_id, k.product_id, array_agg(k.license_id order by k.nth), min(a.customer ->> 'email')
+  from kept k join asked a using (order_id) group by k.order_id, k.product_id
+), new_payment_events as (
+  insert into payment_events (account_id, id, source_id, event_key, type, status, order_id, body, occurred_at, processed_at)
+  select $1, a.event_id, a.source_id, a.event_key, a.event_type, 'processed', a.order_id, convert_to(a.event_body, 'UTF8'), a.occurred_at, now()
+  from asked a join placed using (order_id) where a.event_id is not null
+), new_idempotency_keys as (
+  insert into idempotency_keys (account_id, operation, key, fingerprint, status_code, resource_id)
+  select $1, a.operation, a.key, decode(a.fingerprint, 'hex'), 201, a.order_id from asked a join placed using (order_id) where a.key is not null
+), new_events as (
+  insert into events (account_id, type, subject_id, actor, data)
+  select $1, 'order.paid', a.order_id, a.actor, '{}'::jsonb from asked a join placed using (order_id)
+  union all
+  select $1, 'license.allocated', k.license_id, null, jsonb_build_object('order_id', k.order_id, 'line_item_id', k.line_item_id, 'unit', k.unit) from kept k
+  union all
+  select $1, 'order.fulfilled', p.order_id, null, '{}'::jsonb from placed p
+)
+select order_id from placed
+where 1 / (case when (select count(*) from taken) = (select count(*) from kept) then 1 else 0 end) = 1`
+
+/** Takes in the arrivals of one account, as above. Returns the ids of the orders placed; a missing one goes the careful way. */
+export async function takeIn (pool: Pick<pg.Pool, 'query'>, prepared: boolean, account_id: string, arrivals: readonly Arrival[]): Promise<Set<string>> {
+  const asked = arrivals.map(({ order_id, order, event, idempotency, actor }) => ({
+    order_id,
+    actor,
+    ...order,
+    line_items: order.line_items.map((line, index) => ({ number: index + 1, ...line })),
+    ...(event === undefined
+      ? {}
+      : { event_id: event.id, event_key: event.event_key, event_type: event.type, occurred_at: event.occurred_at, event_body: event.body.toString() }),
+    ...(idempotency === undefined
+      ? {}
+      : { operation: idempotency.operation, key: idempotency.key, lock: idempotencyLock(idempotency), fingerprint: idempotency.fingerprint.toString('hex') }),
+  }))
+  const { rows } = await pool.query<{ order_id: string }>({
+    ...(prepared ? { name: 'take-in' } : {}), text: TAKE_IN, values: [account_id, JSON.stringify(asked)],
+  })
+  return new Set(rows.map((row) => row.order_id))
+}
