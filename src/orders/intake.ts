@@ -1,0 +1,44 @@
+import type { Kysely } from 'kysely'
+import type pg from 'pg'
+import type { Database } from '../database/connect.js'
+import { once } from '../database/once.js'
+import type { Keyring } from '../sealing.js'
+import { placeOrder } from './place.js'
+import { takeIn, type Arrival } from './take-in.js'
+
+export interface Placement { id: string, created: boolean }
+
+/** Where paid orders enter, from every door. Resolves when the order is durable. */
+export interface Intake { place (arrival: Arrival): Promise<Placement> }
+
+/**
+ * What the plain statement reports when a parallel order won: unique violation, its own division by zero, deadlock,
+ * serialization failure, or a pool locked for too long. The careful way then finds out what there is.
+ */
+const DECLINED = new Set(['23505', '22012', '40P01', '40001', '55P03'])
+
+/**
+ * The third place where transactions begin, beside routes and jobs: `takeIn` commits by itself, and takes a list so that waiting
+ * orders can be gathered into one statement. `pool` should have enable_seqscan off (docs/decisions/0004).
+ */
+export function createIntake ({ db, pool, keyring, prepared }: { db: Kysely<Database>, pool: pg.Pool, keyring: Keyring, prepared: boolean }): Intake {
+  return {
+    async place (arrival) {
+      if (await isPlain(pool, prepared, arrival)) return { id: arrival.order_id, created: true }
+      const { id, status } = await once(db, keyring, arrival.idempotency, async (trx) => {
+        const placement = await placeOrder(trx, arrival)
+        return { id: placement.id, status: placement.created ? 201 : 200 }
+      })
+      return { id, created: status === 201 }
+    },
+  }
+}
+
+async function isPlain (pool: pg.Pool, prepared: boolean, arrival: Arrival): Promise<boolean> {
+  try {
+    return (await takeIn(pool, prepared, arrival.account_id, [arrival])).has(arrival.order_id)
+  } catch (error) {
+    if (DECLINED.has((error as { code?: string }).code ?? '')) return false
+    throw error
+  }
+}
