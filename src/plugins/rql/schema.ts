@@ -1,0 +1,32 @@
+import { Type, type TSchema } from 'typebox'
+import type { FieldDeclaration, Fields, FieldType } from './fields.js'
+
+const EXAMPLE: Record<FieldType, string> = { text: 'text', integer: '10', bigint: '10', boolean: 'true', timestamp: '2026-01-31T10:15:00Z' }
+
+/**
+ * The querystring schema of a list: tells the API reference what can be asked, and accepts everything, since RQL is not key=value
+ * and is judged by {@link list}. (`{}` comes first: a validator that has found one alternative to hold looks no further.)
+ */
+export function listQuerySchema (fields: Fields): TSchema {
+  const declared = Object.entries<FieldDeclaration>(fields.declared)
+  const sortable = declared.filter(([name, { ordering }]) => ordering === true || name === 'id').map(([name]) => name)
+  const properties = {
+    limit: { type: 'integer', minimum: 0, maximum: 1000, default: 100, description: 'How many to answer; more than 1000 counts as 1000, and 0 answers only the total.', examples: [20] },
+    offset: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0, description: 'How many to pass over.', examples: [40] },
+    ordering: { type: 'string', description: `Comma-separated, descending with "-"; also as ordering(…). By: ${sortable.join(', ')}. The id is always the last.`, examples: [`-${sortable.at(-1)}`] },
+    ...Object.fromEntries(declared.map(([name, declaration]) => [name, filterSchema(fields, name, declaration)])),
+  }
+  return Type.Unsafe<unknown>({ anyOf: [{}, { type: 'object', properties }] })
+}
+
+function filterSchema (fields: Fields, name: string, declaration: FieldDeclaration): object {
+  const { type, values, aliases = [], example = values?.[0] ?? EXAMPLE[type] } = declaration
+  const { operators } = fields.byName.get(name)!
+  const sentences = [
+    operators.includes('in') ? 'One value, or several separated by commas.' : 'One value.',
+    ...(values === undefined ? [] : [`Values: ${values.join(', ')}.`]),
+    `Other comparisons in RQL, for example ${operators.at(-1) === 'out' ? `out(${name},(${example}))` : `${operators.at(-1)}(${name},${example})`}; there are ${operators.join(', ')}.`,
+    ...(aliases.length === 0 ? [] : [`Also named ${aliases.join(', ')}.`]),
+  ]
+  return { type: 'string', description: sentences.join(' '), examples: [example] }
+}
