@@ -1,0 +1,18 @@
+import { sql, type RawBuilder } from 'kysely'
+import type { DB } from '../database/types.js'
+
+/** One invariant: a sentence that must hold for every row of a table. */
+export interface Check {
+  name: string
+  /** whose rows are looked at; only counted, for the report */
+  over: keyof DB
+  /** a query whose rows, with one text column `id`, are those that break it */
+  broken: RawBuilder<{ id: string }>
+}
+
+/** Where every license is now. Held and expired licenses do not exist yet: when they do, they are two more lines here. */
+export const states = sql`
+  select account_id, license_id, pool_id, 'available' as state from stock
+  union all select account_id, license_id, pool_id, case when ended_as is null then 'allocated' else 'revoked' end from allocations
+    where ended_as is null or ended_as = 'revoked'
+  union all select account_id, license_id, pool_id, 'withdrawn' from withdrawals`

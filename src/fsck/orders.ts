@@ -1,0 +1,93 @@
+import { sql } from 'kysely'
+import type { Check } from './check.js'
+
+/** Per line: how many slots there are to fill, and how many hold a license. */
+const filled = sql`
+  select l.account_id, l.id, l.order_id, l.pool_id, l.quantity, l.fulfillment_status, count(s.unit) as slots, max(s.unit) as greatest,
+    count(s.unit) filter (where s.cancelled_at is null) as to_fill, count(a.unit) filter (where s.cancelled_at is null) as filled
+  from line_items l
+  left join slots s on s.account_id = l.account_id and s.line_item_id = l.id
+  left join allocations a on a.account_id = s.account_id and a.line_item_id = s.line_item_id and a.unit = s.unit and a.ended_as is null
+  group by l.account_id, l.id`
+
+/** What was paid for: slots, who holds what, and what the statuses say about it. */
+export const orderChecks: readonly Check[] = [
+  {
+    name: 'a slot holds at most one license',
+    over: 'slots',
+    broken: sql`
+      select line_item_id || ' unit ' || unit as id from allocations where ended_as is null group by account_id, line_item_id, unit having count(*) > 1`,
+  }, {
+    name: 'an allocated license is in exactly one slot',
+    over: 'allocations',
+    broken: sql`
+      select min(a.license_id) as id from allocations a
+      left join slots s on s.account_id = a.account_id and s.line_item_id = a.line_item_id and s.unit = a.unit and s.cancelled_at is null
+      where a.ended_as is null
+      group by a.account_id, a.license_id having count(*) <> 1 or count(s.unit) <> 1`,
+  }, {
+    name: 'an allocation is of the order and pool of its line',
+    over: 'allocations',
+    broken: sql`
+      select a.license_id as id from allocations a left join line_items l on l.account_id = a.account_id and l.id = a.line_item_id
+      where (l.order_id, l.pool_id) is distinct from (a.order_id, a.pool_id)`,
+  }, {
+    name: 'the slots of a line are numbered from 1 without a gap: one, or one per unit of its quantity',
+    over: 'line_items',
+    broken: sql`
+      select id from (${filled}) l where slots <> coalesce(greatest, 0) or slots not in (1, quantity)`,
+  }, {
+    name: 'the fulfillment_status of a line agrees with its slots and its backorder',
+    over: 'line_items',
+    broken: sql`
+      select l.id || ' is ' || fulfillment_status as id
+      from (${filled}) l left join backorders b on b.account_id = l.account_id and b.line_item_id = l.id
+      where to_fill > 0 and fulfillment_status <> case
+        when l.filled = to_fill then 'fulfilled' when l.filled > 0 then 'partial' when b.queue is not null then 'backordered' else 'unfulfilled' end`,
+  }, {
+    name: 'the fulfillment_status of an order agrees with its lines',
+    over: 'orders',
+    broken: sql`
+      select o.id || ' is ' || o.fulfillment_status as id
+      from orders o
+      left join (
+        select account_id, order_id, case
+          when bool_and(fulfillment_status = 'fulfilled') then 'fulfilled'
+          when bool_or(fulfillment_status in ('fulfilled', 'partial')) then 'partial'
+          when bool_or(fulfillment_status = 'backordered') then 'backordered'
+          else 'unfulfilled' end as status
+        from line_items group by 1, 2) l on l.account_id = o.account_id and l.order_id = o.id
+      where o.fulfillment_status is distinct from l.status`,
+  }, {
+    name: 'a backorder misses what its line still lacks, in the pool of its line',
+    over: 'backorders',
+    broken: sql`
+      select b.line_item_id as id from backorders b left join (${filled}) l on l.account_id = b.account_id and l.id = b.line_item_id
+      where (l.pool_id, l.order_id, l.to_fill - l.filled) is distinct from (b.pool_id, b.order_id, b.missing::bigint)`,
+  }, {
+    name: 'nobody waits at the head of a queue for what is in stock',
+    over: 'backorders',
+    broken: sql`
+      select b.line_item_id as id
+      from (select distinct on (account_id, pool_id) * from backorders order by account_id, pool_id, queue) b
+      join pools p on p.account_id = b.account_id and p.id = b.pool_id
+      where (select count(*) from stock s where s.account_id = b.account_id and s.pool_id = b.pool_id)
+        >= case p.on_shortage when 'partial' then 1 else b.missing end`,
+  }, {
+    name: 'an order has the mode of its source and of the pools of its lines',
+    over: 'orders',
+    broken: sql`
+      select o.id from orders o left join payment_sources s on s.account_id = o.account_id and s.id = o.source_id
+      where o.mode is distinct from coalesce(s.mode, case o.source_id when 'api-live' then 'live' when 'api-test' then 'test' end)
+      union
+      select o.id from orders o join line_items l on l.account_id = o.account_id and l.order_id = o.id
+      left join pools p on p.account_id = l.account_id and p.id = l.pool_id
+      where p.mode is distinct from o.mode`,
+  }, {
+    name: 'a processed payment event has its order',
+    over: 'payment_events',
+    broken: sql`
+      select e.id from payment_events e left join orders o on o.account_id = e.account_id and o.id = e.order_id
+      where e.status = 'processed' and o.id is null`,
+  },
+]
