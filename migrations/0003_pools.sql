@@ -42,7 +42,7 @@ create table batches (
   sha256 bytea,                                 -- of the bytes received
   loaded integer not null default 0,
   duplicates integer not null default 0,
-  rejected integer not null default 0,
+  rejected_count integer not null default 0,
   report jsonb not null default '{"rejected": [], "duplicate_lines": []}',  -- the first 1,000 lines of each kind, with the reason, never the text
   created_by text not null,                     -- the API key, or 'cli'
   created_at timestamptz not null default now(),

@@ -76,7 +76,7 @@ export interface Batches {
   loaded: Generated<number>;
   loaded_at: Timestamp | null;
   pool_id: string;
-  rejected: Generated<number>;
+  rejected_count: Generated<number>;
   report: Generated<Json>;
   sha256: Buffer | null;
   source: string | null;

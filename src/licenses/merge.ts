@@ -1,0 +1,138 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+import { recordEvent } from '../events/record.js'
+import { Problem } from '../problems.js'
+import { fillPool } from './fill.js'
+import { LISTED_MAX, type ReportLine, type Staged, type StagedBatch } from './stage.js'
+
+/** One statement of a merge handles about so many licenses, and so stays far below statement_timeout. */
+const SLICE_LICENSES = 20_000
+
+export interface MergeOptions { staged: Staged, sha256: Buffer, actor: string, strict: boolean, dry_run: boolean }
+/** The answer to a load. Counts are complete, lists hold the first 1,000; a reason never repeats the text of a line. */
+export interface LoadReport {
+  /** null: a dry run, nothing was changed */
+  batch_id: string | null
+  loaded: number
+  duplicates: number
+  rejected_count: number
+  rejected: ReportLine[]
+  duplicate_lines: ReportLine[]
+}
+
+/** Another load of the account merges now: try again, in a new transaction. */
+export class MergeBusy extends Error {}
+/** Undoes a dry run; carries what it found. */
+export class DryRun extends Error {
+  readonly report: LoadReport
+  constructor (report: LoadReport) {
+    super('dry run')
+    this.report = report
+  }
+}
+
+/**
+ * Moves a staged batch into its pool: licenses in the order of their fingerprints (both indexes then grow in order),
+ * where the unique constraint drops duplicates; then, under the lock of the pool row, stock in the order of the
+ * file; then waiting orders are served. One load of an account and mode merges at a time: two with common keys would wait
+ * for each other's rows, inside transactions.
+ *
+ * @throws Problem load-interrupted  the batch is abandoned, or the server lost staged lines in a crash
+ * @throws Problem load-refused  strict, and a line was refused or a duplicate
+ * @throws MergeBusy, DryRun
+ */
+export async function mergeBatch (trx: Transaction<Database>, batch: StagedBatch, options: MergeOptions): Promise<LoadReport> {
+  const { staged, strict, dry_run } = options
+  await lockBatch(trx, batch)
+  const loaded = await addLicenses(trx, batch, staged.staged)
+  const duplicate_lines = loaded < staged.staged ? await dropDuplicates(trx, batch, staged.staged) : []
+  const report: LoadReport = {
+    batch_id: dry_run ? null : batch.batch_id, loaded, duplicates: staged.staged - loaded,
+    rejected_count: staged.rejected_count, rejected: staged.rejected, duplicate_lines,
+  }
+  if (strict && (report.rejected_count > 0 || report.duplicates > 0)) {
+    throw new Problem('load-refused', { params: { ...report, batch_id: null, loaded: 0 } })
+  }
+  if (dry_run) throw new DryRun(report)
+  if (loaded > 0) {
+    await addStock(trx, batch, staged.last_line)
+    await fillPool(trx, batch.account_id, batch.pool_id)
+  }
+  await closeBatch(trx, batch, report, options)
+  return report
+}
+
+async function lockBatch (trx: Transaction<Database>, { account_id, batch_id, mode }: StagedBatch): Promise<void> {
+  const lock = `merge\n${account_id}\n${mode}`
+  const { rows: [merging] } = await sql<{ locked: boolean }>`select pg_try_advisory_xact_lock(hashtextextended(${lock}, 0)) as locked`.execute(trx)
+  if (merging?.locked !== true) throw new MergeBusy()
+  const batch = await trx.selectFrom('batches').select('id').where('account_id', '=', account_id).where('id', '=', batch_id)
+    .where('status', '=', 'staging').forNoKeyUpdate().executeTakeFirst()
+  if (batch === undefined) throw new Problem('load-interrupted')
+}
+
+/** Fingerprints are evenly spread: equal ranges of their first two bytes hold about equally many. null: no end. */
+function slices (staged: number): Array<{ from: Buffer, to: Buffer | null }> {
+  const count = Math.min(Math.ceil(staged / SLICE_LICENSES), 0x10000)
+  const bound = (i: number): Buffer => Buffer.from(Math.floor(i * 0x10000 / count).toString(16).padStart(4, '0'), 'hex')
+  return Array.from({ length: count }, (_, i) => ({ from: bound(i), to: i + 1 === count ? null : bound(i + 1) }))
+}
+
+/** Returns how many were added: the rest are duplicates, of which the first line stays. */
+async function addLicenses (trx: Transaction<Database>, { account_id, batch_id, pool_id, mode }: StagedBatch, staged: number): Promise<number> {
+  const { rows: [found] } = await sql<{ count: number }>`
+    select count(*)::int as count from staged_licenses where account_id = ${account_id} and batch_id = ${batch_id}`.execute(trx)
+  if (found?.count !== staged) throw new Problem('load-interrupted')
+  let loaded = 0
+  for (const { from, to } of slices(staged)) {
+    const { numAffectedRows } = await sql`
+      insert into licenses (account_id, id, pool_id, batch_id, line, mode, fingerprint, sealed)
+      select ${account_id}, license_id, ${pool_id}, ${batch_id}, line, ${mode}, fingerprint, sealed from staged_licenses
+      where account_id = ${account_id} and batch_id = ${batch_id} and fingerprint >= ${from} and (${to}::bytea is null or fingerprint < ${to})
+      order by fingerprint, line
+      on conflict on constraint licenses_no_duplicate do nothing`.execute(trx)
+    loaded += Number(numAffectedRows)
+  }
+  return loaded
+}
+
+/** Takes what was not added out of staging, and says of the first lines which key they repeat. */
+async function dropDuplicates (trx: Transaction<Database>, { account_id, batch_id, mode }: StagedBatch, staged: number): Promise<ReportLine[]> {
+  let first: Array<{ line: number, fingerprint: Buffer }> = []
+  for (const { from, to } of slices(staged)) {
+    const { rows } = await sql<{ line: number, fingerprint: Buffer }>`
+      delete from staged_licenses s
+      where account_id = ${account_id} and batch_id = ${batch_id} and fingerprint >= ${from} and (${to}::bytea is null or fingerprint < ${to})
+        and not exists (select from licenses l where l.account_id = ${account_id} and l.id = s.license_id)
+      returning line, fingerprint`.execute(trx)
+    first = first.concat(rows).sort((a, b) => a.line - b.line).slice(0, LISTED_MAX)
+  }
+  const { rows } = await sql<{ line: number, held_since: number | null }>`
+    select d.line, case when l.batch_id = ${batch_id} then l.line end as held_since
+    from unnest(${first.map((row) => row.line)}::int[], ${first.map((row) => row.fingerprint)}::bytea[]) as d (line, fingerprint)
+    join licenses l on l.account_id = ${account_id} and l.mode = ${mode} and l.fingerprint = d.fingerprint
+    order by d.line`.execute(trx)
+  return rows.map(({ line, held_since }) => ({ line, reason: held_since === null ? 'the account has it already' : `it repeats line ${held_since}` }))
+}
+
+/** The lock on the pool row, until commit, keeps positions in the order of commits: a later one never hides behind the mark. */
+async function addStock (trx: Transaction<Database>, { account_id, batch_id, pool_id }: StagedBatch, last_line: number): Promise<void> {
+  const { next_position } = await trx.updateTable('pools').set({ next_position: sql`next_position + ${last_line}::int` })
+    .where('account_id', '=', account_id).where('id', '=', pool_id).returning('next_position').executeTakeFirstOrThrow()
+  const base = BigInt(next_position) - BigInt(last_line) - 1n
+  for (let after = 0; after < last_line; after += SLICE_LICENSES) {
+    await sql`
+      insert into stock (account_id, pool_id, position, license_id)
+      select ${account_id}, ${pool_id}, ${base}::bigint + line, license_id from staged_licenses
+      where account_id = ${account_id} and batch_id = ${batch_id} and line > ${after} and line <= ${after + SLICE_LICENSES}
+      order by line`.execute(trx)
+  }
+}
+
+async function closeBatch (trx: Transaction<Database>, { account_id, batch_id, pool_id }: StagedBatch, report: LoadReport, { sha256, actor }: MergeOptions): Promise<void> {
+  const { loaded, duplicates, rejected_count, rejected, duplicate_lines } = report
+  await trx.updateTable('batches')
+    .set({ status: 'loaded', loaded_at: sql`now()`, sha256, loaded, duplicates, rejected_count, report: JSON.stringify({ rejected, duplicate_lines }) })
+    .where('account_id', '=', account_id).where('id', '=', batch_id).execute()
+  await recordEvent(trx, { account_id, type: 'batch.loaded', subject_id: batch_id, actor, data: { pool_id, loaded, duplicates, rejected_count } })
+}
