@@ -1,0 +1,54 @@
+// One PostgreSQL server for the whole run, the schema migrated once into a template, then tap on the files given (none: all).
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readConfig } from '../src/config.js'
+import { connectDatabase } from '../src/database/connect.js'
+import { startEmbeddedPostgres } from '../src/database/embedded.js'
+import { migrateToLatest } from '../src/database/migrate.js'
+import { TEMPLATE } from '../test/support/database.js'
+
+const CONNECTIONS_MAX = 200 // two files at a time, each with a few databases and their pools
+const TAIL_CHARACTERS = 4000 // tap's last lines hold the totals
+
+/** Runs tap and passes its output on; the numbers are read from its last lines. */
+async function runTap (url: string, files: string[]): Promise<{ code: number, tail: string }> {
+  const tap = fileURLToPath(new URL('../node_modules/.bin/tap', import.meta.url))
+  const child = spawn(tap, ['run', ...files], { stdio: ['inherit', 'pipe', 'inherit'], env: { ...process.env, TEST_POSTGRES_URL: url } })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { child.kill(signal) })
+  let tail = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    process.stdout.write(chunk)
+    tail = (tail + chunk.toString()).slice(-TAIL_CHARACTERS)
+  })
+  const code = await new Promise<number>((resolve) => {
+    child.on('close', (code) => { resolve(code ?? 1) })
+    child.on('error', () => { resolve(1) })
+  })
+  return { code, tail }
+}
+
+/** Prints `N passed, N failed` last, and says what the exit code is. */
+function report (code: number, tail: string): number {
+  const totals = /# \{ total: (\d+)([^}]*)\}/.exec(tail)
+  const count = (word: string): number => Number(new RegExp(`${word}: (\\d+)`).exec(totals?.[2] ?? '')?.[1] ?? 0)
+  const none = totals === null || Number(totals[1]) === 0
+  if (none) console.log('# no test ran')
+  console.log(`\n${count('pass')} passed, ${count('fail')} failed${count('skip') > 0 ? `, ${count('skip')} skipped` : ''}`)
+  return none ? code || 1 : code
+}
+
+const dir = mkdtempSync(path.join(os.tmpdir(), 'latchkey-test-'))
+const server = await startEmbeddedPostgres({ dataDir: path.join(dir, 'data'), database: TEMPLATE, ephemeral: true, maxConnections: CONNECTIONS_MAX })
+try {
+  const db = connectDatabase(server.url(), readConfig({}))
+  await migrateToLatest(db)
+  await db.destroy() // a template can be cloned only while nobody is connected to it
+  const { code, tail } = await runTap(server.url('postgres'), process.argv.slice(2))
+  process.exitCode = report(code, tail)
+} finally {
+  await server.stop()
+  rmSync(dir, { recursive: true, force: true })
+}

@@ -1,0 +1,133 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type, type Static } from 'typebox'
+import type { Caller } from '../plugins/authentication.js'
+import { inTransaction } from '../database/transaction.js'
+import { idempotencyKeyOf, once } from '../plugins/idempotency.js'
+import { IdempotencyHeaders, problem, ref } from '../plugins/schema.js'
+import { Problem } from '../problems.js'
+import { createAccount } from './create-account.js'
+import { createApiKey } from './create-api-key.js'
+import { accountBody, API_KEY_COLUMNS, findAccount, findApiKey } from './find.js'
+import { PRESETS, type Permission } from './permissions.js'
+import { revokeApiKey } from './revoke-api-key.js'
+import { Account, ApiKey, ApiKeyWithSecret, NewAccount, NewApiKey } from './schema.js'
+
+const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) })
+
+/** What the new key may do: never more than its maker, except that the operator makes keys for the accounts it made. */
+function grantedPermissions (caller: Caller, body: Static<typeof NewApiKey>): readonly Permission[] {
+  if ((body.preset === undefined) === (body.permissions === undefined)) {
+    const fault = 'permissions: give either a preset or permissions'
+    throw new Problem('validation-failed', { detail: fault, errors: [fault] })
+  }
+  const permissions = body.preset === undefined ? body.permissions ?? [] : PRESETS[body.preset]
+  if (caller.type === 'operator' && body.account_id !== undefined && body.account_id !== caller.id) return permissions
+  const exceeded = permissions.filter((permission) => !caller.permissions.includes(permission))
+  if (exceeded.length > 0) throw new Problem('permission-exceeded', { detail: `your API key lacks ${exceeded.join(', ')}`, params: { permissions: exceeded } })
+  return permissions
+}
+
+export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  for (const schema of [Account, ApiKey, ApiKeyWithSecret]) app.addSchema(schema)
+
+  app.post('/accounts', {
+    config: { permission: 'accounts:write' },
+    schema: {
+      operationId: 'createAccount',
+      tags: ['accounts'],
+      summary: 'Make an account',
+      description: 'For the operator of the service. The account has no API key yet: make one with `POST /v1/api-keys`.',
+      headers: IdempotencyHeaders,
+      body: NewAccount,
+      response: { 201: ref(Account) },
+    },
+  }, async (request, reply) => {
+    const { name, type } = request.body
+    const { id, status } = await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) =>
+      ({ id: await createAccount(trx, { name, type }, request.account.key_id), status: 201 }))
+    return reply.code(status as 201).header('location', `/v1/accounts/${id}`).send(accountBody(await findAccount(app.db, id)))
+  })
+
+  app.get('/accounts', {
+    config: { permission: 'accounts:read' },
+    schema: {
+      operationId: 'listAccounts',
+      tags: ['accounts'],
+      summary: 'List accounts',
+      description: 'The operator sees every account, anybody else its own.',
+      response: { 200: { description: 'The accounts', ...Type.Array(ref(Account)) } },
+    },
+  }, async (request) => {
+    let query = app.db.selectFrom('accounts').select(['id', 'name', 'type', 'created_at']).orderBy('created_at').orderBy('id').limit(1000)
+    if (request.account.type !== 'operator') query = query.where('id', '=', request.account.id)
+    return (await query.execute()).map(accountBody)
+  })
+
+  app.get('/accounts/:id', {
+    config: { permission: 'accounts:read' },
+    schema: {
+      operationId: 'getAccount',
+      tags: ['accounts'],
+      summary: 'Read an account',
+      params: IdParams,
+      response: { 200: ref(Account), 404: problem('account-not-found') },
+    },
+  }, async ({ account, params }) => {
+    if (account.type !== 'operator' && account.id !== params.id) throw new Problem('account-not-found')
+    return accountBody(await findAccount(app.db, params.id))
+  })
+
+  app.post('/api-keys', {
+    config: { permission: 'api-keys:write' },
+    schema: {
+      operationId: 'createApiKey',
+      tags: ['api-keys'],
+      summary: 'Make an API key',
+      description: 'The answer holds the secret, once. A key cannot grant what it does not have; only the operator makes keys for other accounts.',
+      headers: IdempotencyHeaders,
+      body: NewApiKey,
+      response: { 201: ref(ApiKeyWithSecret), 403: problem('permission-exceeded'), 404: problem('account-not-found') },
+    },
+  }, async (request, reply) => {
+    const { account, body } = request
+    const account_id = body.account_id ?? account.id
+    if (account_id !== account.id && account.type !== 'operator') throw new Problem('account-not-found')
+    const permissions = grantedPermissions(account, body)
+    const { id, status, secret } = await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) =>
+      ({ ...await createApiKey(trx, { account_id, name: body.name, permissions, expires_at: body.expires_at }, account.key_id), status: 201 }))
+    const key = await findApiKey(app.db, account_id, id)
+    return reply.code(status as 201).send({ ...key, api_key: `${id}:${secret ?? ''}` })
+  })
+
+  app.get('/api-keys', {
+    config: { permission: 'api-keys:read' },
+    schema: {
+      operationId: 'listApiKeys',
+      tags: ['api-keys'],
+      summary: 'List API keys',
+      description: 'Those of your account, revoked ones too; the operator sees every account\'s. Never a secret.',
+      response: { 200: { description: 'The API keys', ...Type.Array(ref(ApiKey)) } },
+    },
+  }, async (request) => {
+    let query = app.db.selectFrom('api_keys').select(API_KEY_COLUMNS).orderBy('created_at').orderBy('id').limit(1000)
+    if (request.account.type !== 'operator') query = query.where('account_id', '=', request.account.id)
+    return query.execute()
+  })
+
+  app.delete('/api-keys/:id', {
+    config: { permission: 'api-keys:write' },
+    schema: {
+      operationId: 'revokeApiKey',
+      tags: ['api-keys'],
+      summary: 'Revoke an API key',
+      description: 'The next request with it is refused. Revoking again is no error.',
+      params: IdParams,
+      response: { 204: Type.Null({ description: 'It is revoked' }), 404: problem('api-key-not-found') },
+    },
+  }, async (request, reply) => {
+    const { account, params } = request
+    const { account_id } = await findApiKey(app.db, account.type === 'operator' ? undefined : account.id, params.id)
+    await inTransaction(app.db, (trx) => revokeApiKey(trx, account_id, params.id, account.key_id))
+    return reply.code(204).send(null)
+  })
+}

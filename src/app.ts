@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { Kysely } from 'kysely'
+import type { Config } from './config.js'
+import type { Database } from './database/connect.js'
+import { accountRoutes } from './accounts/routes.js'
+import { buildLogger, type Logger } from './log.js'
+import { authentication } from './plugins/authentication.js'
+import { connections } from './plugins/connections.js'
+import { health } from './plugins/health.js'
+import { jsonBody } from './plugins/json-body.js'
+import { openapi } from './plugins/openapi.js'
+import { clientErrorHandler, problemReplies, sendProblem } from './plugins/problems.js'
+import { requestLog } from './plugins/request-log.js'
+import { schemaController } from './plugins/validation.js'
+import type { Keyring } from './sealing.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { config: Config, db: Kysely<Database>, keyring: Keyring }
+}
+
+export interface Parts { config: Config, db: Kysely<Database>, keyring: Keyring, logger?: Logger }
+
+const BODY_BYTES_MAX = 1024 * 1024 // an order of 1,000 lines is a tenth of it; loads are streamed and have their own limit
+const CHECK_INTERVAL_MS = 500 // node looks for late headers this often; its default of 30 s would be the real limit
+
+const version = (): string => (JSON.parse(readFileSync(new URL(import.meta.url.includes('/dist/') ? '../../package.json' : '../package.json', import.meta.url), 'utf8')) as { version: string }).version
+
+/** The HTTP service, every plugin and resource in order. Listens to nothing yet and needs no database to be built. */
+export async function buildApp ({ config, db, keyring, logger = buildLogger(config) }: Parts): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    genReqId: () => randomUUID(),
+    schemaController,
+    bodyLimit: BODY_BYTES_MAX,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 255 },
+    http: { headersTimeout: config.request_timeout_ms, requestTimeout: 0, connectionsCheckingInterval: CHECK_INTERVAL_MS },
+    return503OnClosing: false, // what arrives on an open connection while closing is served, and the connection closed
+    frameworkErrors: (error, request, reply) => { sendProblem(error, request, reply) },
+    clientErrorHandler,
+  })
+  app.decorate('config', config).decorate('db', db).decorate('keyring', keyring)
+
+  await app.register(requestLog)
+  await app.register(connections, config)
+  await app.register(problemReplies)
+  await app.register(jsonBody)
+  await app.register(openapi, { version: version() })
+  await app.register(authentication)
+  await app.register(health)
+  await app.register(accountRoutes, { prefix: '/v1' })
+  return app
+}

@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import pg from 'pg'
+import { readConfig } from '../../src/config.js'
+import { connectDatabase, type Database } from '../../src/database/connect.js'
+
+/** The database that scripts/test.ts migrates once, for tests to clone. */
+export const TEMPLATE = 'template_latchkey'
+
+interface Teardown { teardown (work: () => unknown): unknown }
+
+function serverUrl (database: string): string {
+  const url = process.env['TEST_POSTGRES_URL']
+  if (url === undefined) throw new Error('TEST_POSTGRES_URL is not set: run npm test -- <file>')
+  return url.replace(/(@[^/]*\/)[^?]*/, `$1${database}`)
+}
+
+async function onServer (statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl('postgres') })
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
+
+/** A fresh, migrated database of the test's own, dropped when the test ends. */
+export async function testDatabase (t: Teardown): Promise<{ db: Kysely<Database>, url: string }> {
+  const name = `test_${process.pid}_${randomBytes(6).toString('hex')}`
+  await onServer(`create database ${name} template ${TEMPLATE} strategy file_copy`)
+  const url = serverUrl(name)
+  const db = connectDatabase(url, readConfig({}))
+  t.teardown(async () => {
+    await db.destroy()
+    await onServer(`drop database ${name} with (force)`)
+  })
+  return { db, url }
+}
