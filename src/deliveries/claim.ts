@@ -1,0 +1,110 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+import { recordEvent } from '../events/record.js'
+import { newId } from '../ids.js'
+import { ATTEMPTS_MAX } from './schedule.js'
+
+/** A delivery that this claim may send, until its lease lapses. */
+export interface ClaimedDelivery {
+  account_id: string
+  id: string
+  claim_id: string
+  /** from 1 */
+  attempt: number
+  order_id: string
+  product_id: string
+  license_ids: string[]
+  to: string
+  message_id: string
+}
+
+export interface ClaimOptions {
+  /** how many at most */
+  limit: number
+  lease_ms: number
+  /** right-hand side of the Message-IDs */
+  domain: string
+}
+
+interface Due { account_id: string, id: string, order_id: string, license_ids: string[], attempts: number }
+
+/** What is due, oldest first, past whatever another worker is claiming: planned, or left in `sending` by a worker that is gone. */
+async function lockDue (trx: Transaction<Database>, limit: number): Promise<Due[]> {
+  const { rows } = await sql<Due>`
+    select account_id, id, order_id, license_ids, attempts from deliveries
+    where status in ('planned', 'sending') and next_attempt_at <= now()
+    order by next_attempt_at limit ${limit} for update skip locked`.execute(trx)
+  return rows
+}
+
+/**
+ * The licenses that deliveries still have to say: those whose allocation to the order is open, locked so that a refund
+ * sees them as seen. A delivery with a license that is locked by somebody else (a refund under way) is left out: it is due again at
+ * once. Nobody is waited for, since a refund locks licenses first and deliveries second.
+ */
+async function lockLicenses (trx: Transaction<Database>, due: readonly Due[]): Promise<Map<string, string[]>> {
+  const asked = sql`json_to_recordset(${JSON.stringify(due)}::json) as d (account_id text, id text, order_id text, license_ids text[])
+    cross join lateral unnest(d.license_ids) with ordinality as l (license_id, nth)
+    join allocations a on a.account_id = d.account_id and a.license_id = l.license_id and a.order_id = d.order_id and a.ended_as is null`
+  const open = await sql<{ id: string, license_ids: string[] }>`
+    select d.id, array_agg(l.license_id order by l.nth) as license_ids from ${asked} group by d.id`.execute(trx)
+  const locked = await sql<{ id: string, license_id: string }>`
+    select d.id, l.license_id from ${asked} order by a.account_id, a.license_id for no key update of a skip locked`.execute(trx)
+  const mine = new Set(locked.rows.map((row) => `${row.id} ${row.license_id}`))
+  const licensesOf = new Map(due.map((delivery) => [delivery.id, [] as string[]]))
+  for (const { id, license_ids } of open.rows) {
+    if (license_ids.every((license_id) => mine.has(`${id} ${license_id}`))) licensesOf.set(id, license_ids)
+    else licensesOf.delete(id)
+  }
+  return licensesOf
+}
+
+/** Ends what cannot be sent: no license is left to say, or every try was used up by workers that died. */
+async function giveUp (trx: Transaction<Database>, due: readonly Due[], status: 'cancelled' | 'failed', reason: string): Promise<void> {
+  for (const { account_id, id } of due) {
+    await trx.updateTable('deliveries').set({ status, next_attempt_at: null, claim_id: null, last_error: reason })
+      .where('account_id', '=', account_id).where('id', '=', id).execute()
+    await recordEvent(trx, { account_id, type: `delivery.${status}`, subject_id: id, data: { reason } })
+  }
+}
+
+/** Writes down that these are being sent, and that their licenses count as seen from now on. */
+async function markSending (
+  trx: Transaction<Database>, sendable: ReadonlyArray<{ account_id: string, id: string, license_ids: string[] }>, options: ClaimOptions
+): Promise<ClaimedDelivery[]> {
+  const input = sql`json_to_recordset(${JSON.stringify(sendable)}::json) as d (account_id text, id text, license_ids text[])`
+  const { rows } = await sql<ClaimedDelivery>`
+    with claimed as (
+      update deliveries t set status = 'sending', attempts = t.attempts + 1, claim_id = ${newId('CL')}, license_ids = d.license_ids,
+        next_attempt_at = now() + ${options.lease_ms} * interval '1 ms',
+        message_id = coalesce(t.message_id, '<' || t.id || '@' || ${options.domain} || '>')
+      from ${input} where t.account_id = d.account_id and t.id = d.id
+      returning t.account_id, t.id, t.claim_id, t.attempts, t.order_id, t.product_id, t.license_ids, t."to", t.message_id
+    ), tried as (
+      insert into delivery_attempts (account_id, delivery_id, attempt) select account_id, id, attempts from claimed
+    ), seen as (
+      insert into license_sightings (account_id, license_id, how, seen_by)
+      select c.account_id, l.license_id, 'mailed', c.id from claimed c cross join lateral unnest(c.license_ids) as l (license_id)
+      where not exists (select from license_sightings s where s.account_id = c.account_id and s.license_id = l.license_id and s.seen_by = c.id)
+    )
+    select account_id, id, claim_id, attempts as attempt, order_id, product_id, license_ids, "to", message_id from claimed`.execute(trx)
+  return rows
+}
+
+/**
+ * Claims deliveries that are due. Once the caller's transaction has committed they are `sending`, their licenses count as seen,
+ * and only then may a socket be opened. Licenses that the order no longer holds drop out; a delivery with none left is cancelled.
+ */
+export async function claimDeliveries (trx: Transaction<Database>, options: ClaimOptions): Promise<ClaimedDelivery[]> {
+  const due = await lockDue(trx, options.limit)
+  if (due.length === 0) return []
+  const licensesOf = await lockLicenses(trx, due)
+  const free = due.filter((delivery) => licensesOf.has(delivery.id))
+  const spent = free.filter((delivery) => delivery.attempts >= ATTEMPTS_MAX)
+  const empty = free.filter((delivery) => !spent.includes(delivery) && licensesOf.get(delivery.id)?.length === 0)
+  await giveUp(trx, spent, 'failed', 'every try was used up')
+  await giveUp(trx, empty, 'cancelled', 'the order holds none of its licenses any more')
+  const sendable = free.filter((delivery) => !spent.includes(delivery) && !empty.includes(delivery))
+    .map(({ account_id, id }) => ({ account_id, id, license_ids: licensesOf.get(id) ?? [] }))
+  return sendable.length === 0 ? [] : markSending(trx, sendable, options)
+}

@@ -1,0 +1,32 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+
+/** What is to be mailed for an order: the licenses that were given for its products, in the order they are to be listed. */
+export interface NewDeliveries {
+  account_id: string
+  order_id: string
+  reason: 'order' | 'backorder' | 'resend'
+  /** of a resend: the API key */
+  requested_by?: string
+  filled: ReadonlyArray<{ product_id: string, license_id: string }>
+}
+
+/**
+ * Plans one mail per product, each with all its licenses, in the transaction that gives them. The order is known to be the account's.
+ * The caller calls wakeWorker() after the commit. Returns the ids of the deliveries.
+ */
+export async function planDeliveries (trx: Transaction<Database>, planned: NewDeliveries): Promise<string[]> {
+  const { account_id, order_id, reason, requested_by = null, filled } = planned
+  if (filled.length === 0) return []
+  const licensesOf = new Map<string, string[]>()
+  for (const { product_id, license_id } of filled) {
+    const licenses = licensesOf.get(product_id) ?? []
+    licenses.push(license_id)
+    licensesOf.set(product_id, licenses)
+  }
+  const { to } = await trx.selectFrom('orders').select(sql<string>`customer ->> 'email'`.as('to'))
+    .where('account_id', '=', account_id).where('id', '=', order_id).executeTakeFirstOrThrow()
+  const rows = await trx.insertInto('deliveries').values([...licensesOf].map(([product_id, license_ids]) =>
+    ({ account_id, order_id, product_id, license_ids, to, reason, requested_by }))).returning('id').execute()
+  return rows.map((delivery) => delivery.id)
+}

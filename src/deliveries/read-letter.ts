@@ -1,0 +1,41 @@
+import type { Reader } from '../database/connect.js'
+import type { Letter, MailedProduct } from '../mailer/render.js'
+import { open, type Keyring } from '../sealing.js'
+import type { ClaimedDelivery } from './claim.js'
+
+/** The keys of a delivery in clear, in its order. They go into the mail and nowhere else. */
+async function openKeys (db: Reader, keyring: Keyring, { account_id, license_ids }: ClaimedDelivery): Promise<string[]> {
+  const licenses = await db.selectFrom('licenses').select(['id', 'pool_id', 'sealed'])
+    .where('account_id', '=', account_id).where('id', 'in', license_ids).execute()
+  const keys = new Map(licenses.map(({ id, pool_id, sealed }) => [id, open(keyring, [account_id, pool_id, id], sealed).toString('utf8')]))
+  return license_ids.map((id) => {
+    const key = keys.get(id)
+    if (key === undefined) throw new Error(`license ${id} is missing`)
+    return key
+  })
+}
+
+/** All that a mail is written from. */
+export async function readLetter (db: Reader, keyring: Keyring, claimed: ClaimedDelivery): Promise<Letter> {
+  const { account_id, order_id, product_id } = claimed
+  const order = await db.selectFrom('orders').innerJoin('accounts', 'accounts.id', 'orders.account_id')
+    .select(['accounts.name as sender', 'orders.external_id', 'orders.currency', 'orders.locale', 'orders.customer'])
+    .where('orders.account_id', '=', account_id).where('orders.id', '=', order_id).executeTakeFirstOrThrow()
+  const product = await db.selectFrom('products').select(['id', 'name', 'mail_template', 'locales'])
+    .where('account_id', '=', account_id).where('id', '=', product_id).executeTakeFirstOrThrow()
+  const lines = await db.selectFrom('line_items').select(['quantity', 'unit_amount'])
+    .where('account_id', '=', account_id).where('order_id', '=', order_id).where('product_id', '=', product_id).execute()
+  const amounts = lines.map(({ unit_amount }) => unit_amount === null ? null : BigInt(unit_amount))
+  const [first = null] = amounts
+  return {
+    sender: order.sender,
+    product: product as unknown as MailedProduct,
+    order: { ...order, customer: order.customer as Record<string, unknown> },
+    quantity: lines.reduce((sum, line) => sum + line.quantity, 0),
+    unit_amount: amounts.every((amount) => amount === first) ? first : null,
+    total_amount: amounts.reduce<bigint | null>((sum, amount, i) =>
+      sum === null || amount === null ? null : sum + amount * BigInt(lines[i]?.quantity ?? 0), 0n),
+    keys: await openKeys(db, keyring, claimed),
+    now: new Date(),
+  }
+}

@@ -1,0 +1,30 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+import { recordEvent } from '../events/record.js'
+import { Problem } from '../problems.js'
+import { planDeliveries } from './plan.js'
+
+/**
+ * Plans the mails of a paid order again, one per product, with the licenses it holds now. Returns the ids of the deliveries.
+ * The caller calls wakeWorker() after the commit.
+ *
+ * @throws Problem order-not-found
+ * @throws Problem order-not-paid
+ * @throws Problem nothing-to-send  it holds no license
+ */
+export async function resendOrder (trx: Transaction<Database>, account_id: string, order_id: string, actor: string): Promise<string[]> {
+  // locked, so that a refund comes wholly before (then it is not paid) or after (then it finds these deliveries)
+  const order = await trx.selectFrom('orders').select('status').where('account_id', '=', account_id).where('id', '=', order_id)
+    .forNoKeyUpdate().executeTakeFirst()
+  if (order === undefined) throw new Problem('order-not-found')
+  if (order.status !== 'paid') throw new Problem('order-not-paid', `it is ${order.status}`)
+  const filled = await trx.selectFrom('line_items').innerJoin('allocations', (join) => join
+    .onRef('allocations.account_id', '=', 'line_items.account_id').onRef('allocations.line_item_id', '=', 'line_items.id'))
+    .select(['line_items.product_id', 'allocations.license_id'])
+    .where('line_items.account_id', '=', account_id).where('line_items.order_id', '=', order_id).where('allocations.ended_as', 'is', null)
+    .orderBy(sql`length(line_items.id)`).orderBy('line_items.id').orderBy('allocations.unit').execute()
+  if (filled.length === 0) throw new Problem('nothing-to-send')
+  const deliveries = await planDeliveries(trx, { account_id, order_id, reason: 'resend', requested_by: actor, filled })
+  await recordEvent(trx, { account_id, type: 'order.resent', subject_id: order_id, actor, data: { delivery_ids: deliveries } })
+  return deliveries
+}

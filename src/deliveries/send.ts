@@ -1,0 +1,77 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
+import type { BaseLogger } from 'pino'
+import type { Database } from '../database/connect.js'
+import { inTransaction } from '../database/transaction.js'
+import { render } from '../mailer/render.js'
+import { keptResponse } from '../mailer/response.js'
+import { TextTooLong } from '../mailer/tags.js'
+import { MailRefused, type MailTransport } from '../mailer/transport.js'
+import type { Keyring } from '../sealing.js'
+import type { ClaimedDelivery } from './claim.js'
+import { finishDelivery, type Result } from './finish.js'
+import { keepClaim } from './keep-claim.js'
+import { readLetter } from './read-letter.js'
+
+export type Log = Pick<BaseLogger, 'info' | 'warn' | 'error'>
+
+/** What sending needs. */
+export interface Post { db: Kysely<Database>, keyring: Keyring, transport: MailTransport, log: Log, lease_ms: number }
+
+const FINISH_TRIES_MAX = 20 // with the waits between them about the time a database takes to come back
+
+/** Writes the mail and hands it over. Says how that went; never throws. */
+async function tryToSend ({ db, keyring, transport }: Post, claimed: ClaimedDelivery, signal: AbortSignal): Promise<Result> {
+  let keys: readonly string[] = []
+  try {
+    const letter = await readLetter(db, keyring, claimed)
+    keys = letter.keys
+    const { subject, text, html, recipient_name } = render(letter)
+    const to = { name: recipient_name, address: claimed.to }
+    const response = await transport.send({ id: claimed.id, message_id: claimed.message_id, to, subject, text, html }, signal)
+    return { outcome: 'sent', response: keptResponse(response, keys) }
+  } catch (error) {
+    if (error instanceof MailRefused) {
+      if (signal.aborted && error.outcome === 'deferred') return { outcome: 'released', response: 'the worker stopped' }
+      return { outcome: error.outcome, response: keptResponse(error.answer, keys) }
+    }
+    if (error instanceof TextTooLong) return { outcome: 'failed', response: 'the mail would be too long to be sent' }
+    const { name, code } = error as { name?: string, code?: string } // its message might quote what it failed on
+    return { outcome: 'deferred', response: `the mail could not be written: ${code ?? name ?? 'unknown'}` }
+  }
+}
+
+/** Tries again while the database is away: a mail that was accepted must not be sent twice for want of a note. */
+async function finish ({ db }: Post, claimed: ClaimedDelivery, result: Result, signal: AbortSignal): Promise<string | undefined> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await inTransaction(db, (trx) => finishDelivery(trx, claimed, result))
+    } catch (error) {
+      if (tries === FINISH_TRIES_MAX || signal.aborted) throw error
+      await delay(250 * Math.min(tries, 4))
+    }
+  }
+}
+
+/**
+ * Sends one claimed delivery and writes down how that ended, keeping the claim alive meanwhile. When `signal` aborts the
+ * connection is cut and the delivery is given back. At least once: only a lost answer of the mail server, or a process that dies
+ * between it and the note, leads to a second mail, which then has the same Message-ID.
+ */
+export async function sendDelivery (post: Post, claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
+  const started = performance.now()
+  const lost = new AbortController()
+  const heartbeat = setInterval(() => {
+    // a database that is away says nothing about the claim; only one that answers no does
+    keepClaim(post.db, claimed, post.lease_ms).then((kept) => { if (!kept) lost.abort() }, () => {})
+  }, post.lease_ms / 3)
+  const fields = { account_id: claimed.account_id, delivery_id: claimed.id, order_id: claimed.order_id, attempt: claimed.attempt }
+  try {
+    const result = await tryToSend(post, claimed, AbortSignal.any([signal, lost.signal]))
+    const status = await finish(post, claimed, result, signal)
+    const ms = Math.round(performance.now() - started)
+    post.log.info({ ...fields, outcome: result.outcome, status: status ?? 'claim lapsed', ms }, 'delivery attempt')
+  } finally {
+    clearInterval(heartbeat)
+  }
+}

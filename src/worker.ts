@@ -1,0 +1,94 @@
+// The process that does what is not done while a caller waits. Any number may run against one database.
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
+import type { Config } from './config.js'
+import type { Database } from './database/connect.js'
+import { purgeIdempotencyKeys } from './database/purge-idempotency-keys.js'
+import { inTransaction } from './database/transaction.js'
+import { claimDeliveries } from './deliveries/claim.js'
+import { sendDelivery, type Log, type Post } from './deliveries/send.js'
+import { waitForWake } from './deliveries/wake.js'
+import { loggedError } from './log.js'
+import { readMailbox } from './mailer/address.js'
+import { mailTransport, type MailTransport } from './mailer/transport.js'
+import type { Keyring } from './sealing.js'
+
+/** What the worker runs on. `transport`: where mails go, else what the configuration names. */
+export interface WorkerOptions { db: Kysely<Database>, config: Config, keyring: Keyring, log: Log, transport?: MailTransport }
+
+/** A running worker. `stop` takes nothing new, lets mails under way finish for `grace_ms`, gives back the rest, and resolves. */
+export interface Worker { stop (grace_ms?: number): Promise<void> }
+
+type Job = readonly [name: string, every_ms: number, run: (db: Kysely<Database>) => Promise<unknown>]
+
+const SECOND = 1000
+const HOUR = 3600 * SECOND
+
+/** Beside sending: what is done again and again, one line each. */
+const jobs: readonly Job[] = [
+  ['purge idempotency keys', HOUR, purgeIdempotencyKeys],
+]
+
+/** How long a job that failed waits: a database that comes back is noticed well within five seconds. */
+const RETRY_MS = SECOND
+/** A stop must be over before a supervisor's patience is (10 s): this and the time to write down what was given back. */
+const GRACE_MS = 6 * SECOND
+
+/** Waits; aborted, it returns early. */
+const pause = (ms: number, signal: AbortSignal): Promise<unknown> => delay(ms, undefined, { signal, ref: true }).catch(() => {})
+
+/** Runs one job until the signal. A failure is logged, once for a row of the same, and ends nothing. */
+async function repeat ([name, every_ms, run]: Job, { db, log }: Pick<WorkerOptions, 'db' | 'log'>, signal: AbortSignal): Promise<void> {
+  let failing = false
+  while (!signal.aborted) {
+    try {
+      await run(db)
+      if (failing) log.info({ job: name }, 'job works again')
+      failing = false
+    } catch (error) {
+      if (!failing) log.error({ job: name, err: loggedError(error) }, 'job failed')
+      failing = true
+    }
+    await pause(failing ? RETRY_MS : every_ms, signal)
+  }
+}
+
+/** Claims what is due whenever there is room, and sends each on its own: a slow mail server holds up its own mail. */
+async function sendAll (post: Post, config: Config, stopping: AbortSignal, cut: AbortSignal): Promise<void> {
+  const { address } = readMailbox(config.mail_from)
+  const domain = address.slice(address.indexOf('@') + 1)
+  const busy = new Set<Promise<void>>()
+  const claim = async (): Promise<void> => {
+    const limit = config.worker_concurrency - busy.size
+    const claimed = await inTransaction(post.db, (trx) => claimDeliveries(trx, { limit, lease_ms: post.lease_ms, domain }))
+    for (const delivery of claimed) {
+      const sending = sendDelivery(post, delivery, cut)
+        .catch((error: unknown) => { post.log.error({ delivery_id: delivery.id, err: loggedError(error) }, 'delivery left to its lease') })
+        .finally(() => { busy.delete(sending) })
+      busy.add(sending)
+    }
+    if (claimed.length < limit) await waitForWake(config.worker_poll_ms, stopping)
+    else await Promise.race(busy)
+  }
+  await repeat(['send deliveries', 0, claim], post, stopping)
+  await Promise.all(busy)
+}
+
+/** Starts all jobs; each goes on whatever happens to the others, to the mail server or to the database. */
+export function startWorker ({ db, config, keyring, log, transport = mailTransport(config) }: WorkerOptions): Worker {
+  const stopping = new AbortController()
+  const cut = new AbortController()
+  const post: Post = { db, keyring, transport, log, lease_ms: config.delivery_lease_ms }
+  const running = Promise.all([
+    sendAll(post, config, stopping.signal, cut.signal),
+    ...jobs.map((job) => repeat(job, { db, log }, stopping.signal)),
+  ])
+  return {
+    async stop (grace_ms = GRACE_MS) {
+      stopping.abort()
+      const grace = setTimeout(() => { cut.abort() }, grace_ms)
+      await running
+      clearTimeout(grace)
+    },
+  }
+}
