@@ -30,7 +30,6 @@ create table pool_routes (
   foreign key (account_id, pool_id) references pools (account_id, id),
   constraint pool_routes_shape check ((product_id = '') = (rank >= 4) and (currency = '') = (rank % 2 = 1))
 );
-create index pool_routes_pool on pool_routes (account_id, pool_id);
 
 -- A row is one load of licenses into a pool.
 create table batches (

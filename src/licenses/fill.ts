@@ -34,7 +34,10 @@ export async function fillPool (trx: Transaction<Database>, account_id: string, 
   return { allocated }
 }
 
-/** One row per line that got something: how many licenses, and whether it has all now. Division by zero: rows vanished under the lock. */
+/**
+ * One row per line that got something: how many licenses, and whether it has all now. Rows are found again by
+ * `= any(array(…))`, an index look-up whatever the planner believes of the tables' sizes. Division by zero: rows vanished under the lock.
+ */
 async function serveHead (trx: Transaction<Database>, account_id: string, pool_id: string, reason: string): Promise<{ rows: Array<{ order_id: string, taken: number, whole: boolean }> }> {
   return sql<{ order_id: string, taken: number, whole: boolean }>`
     with pool as materialized (
@@ -60,26 +63,25 @@ async function serveHead (trx: Transaction<Database>, account_id: string, pool_i
             where v.taken > 0) f
       join picked p using (nth)
     ), taken as (
-      delete from stock s using filled f where s.account_id = ${account_id} and s.pool_id = ${pool_id} and s.position = f.position returning s.position
+      delete from stock where account_id = ${account_id} and pool_id = ${pool_id} and position = any(array(select position from filled)) returning position
     ), new_allocations as (
       insert into allocations (account_id, pool_id, position, license_id, order_id, line_item_id, unit)
       select ${account_id}, ${pool_id}, position, license_id, order_id, line_item_id, unit from filled
     ), left_queue as (
-      delete from backorders b using served v
-      where b.account_id = ${account_id} and b.pool_id = ${pool_id} and b.queue = v.queue and v.taken = v.missing
+      delete from backorders where account_id = ${account_id} and pool_id = ${pool_id}
+        and queue = any(array(select queue from served where taken = missing))
     ), still_waiting as (
-      update backorders b set missing = v.missing - v.taken from served v
-      where b.account_id = ${account_id} and b.pool_id = ${pool_id} and b.queue = v.queue and v.taken > 0 and v.taken < v.missing
+      update backorders set missing = missing - (select taken::int from served where taken > 0 and taken < missing)
+      where account_id = ${account_id} and pool_id = ${pool_id} and queue = (select queue from served where taken > 0 and taken < missing)
     ), new_status as (
-      update line_items l set fulfillment_status = case when v.taken = v.missing then 'fulfilled' else 'partial' end from served v
-      where l.account_id = ${account_id} and l.id = v.line_item_id and v.taken > 0
+      update line_items set fulfillment_status = case when id = any(array(select line_item_id from served where taken = missing)) then 'fulfilled' else 'partial' end
+      where account_id = ${account_id} and id = any(array(select line_item_id from served where taken > 0))
     ), new_deliveries as (
       insert into deliveries (account_id, order_id, product_id, license_ids, "to", reason)
-      select ${account_id}, f.order_id, l.product_id, array_agg(f.license_id order by f.nth), min(o.customer ->> 'email'), ${reason}
-      from filled f
-      join line_items l on l.account_id = ${account_id} and l.id = f.line_item_id
-      join orders o on o.account_id = ${account_id} and o.id = f.order_id
-      group by f.order_id, l.product_id
+      select ${account_id}, order_id, product_id, array_agg(license_id order by nth),
+        (select o.customer ->> 'email' from orders o where o.account_id = ${account_id} and o.id = order_id), ${reason}
+      from (select f.*, (select l.product_id from line_items l where l.account_id = ${account_id} and l.id = f.line_item_id) as product_id from filled f) f
+      group by order_id, product_id
     ), new_events as (
       insert into events (account_id, type, subject_id, data)
       select ${account_id}, 'license.allocated', license_id, jsonb_build_object('order_id', order_id, 'line_item_id', line_item_id, 'unit', unit) from filled

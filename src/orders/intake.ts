@@ -4,7 +4,7 @@ import type { Database } from '../database/connect.js'
 import { once } from '../database/once.js'
 import type { Keyring } from '../sealing.js'
 import { placeOrder } from './place.js'
-import { takeIn, type Arrival } from './take-in.js'
+import { PLAIN_LICENSES_MAX, takeIn, type Arrival } from './take-in.js'
 
 export interface Placement { id: string, created: boolean }
 
@@ -19,7 +19,7 @@ const DECLINED = new Set(['23505', '22012', '40P01', '40001', '55P03'])
 
 /**
  * The third place where transactions begin, beside routes and jobs: `takeIn` commits by itself, and takes a list so that waiting
- * orders can be gathered into one statement. `pool` should have enable_seqscan off (docs/decisions/0004).
+ * orders can be gathered into one statement. The connections of `pool` have TAKE_IN_OPTIONS.
  */
 export function createIntake ({ db, pool, keyring, prepared }: { db: Kysely<Database>, pool: pg.Pool, keyring: Keyring, prepared: boolean }): Intake {
   return {
@@ -35,6 +35,7 @@ export function createIntake ({ db, pool, keyring, prepared }: { db: Kysely<Data
 }
 
 async function isPlain (pool: pg.Pool, prepared: boolean, arrival: Arrival): Promise<boolean> {
+  if (arrival.order.line_items.reduce((sum, line) => sum + line.quantity, 0) > PLAIN_LICENSES_MAX) return false
   try {
     return (await takeIn(pool, prepared, arrival.account_id, [arrival])).has(arrival.order_id)
   } catch (error) {

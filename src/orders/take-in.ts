@@ -14,6 +14,18 @@ export interface Arrival {
   actor: string
 }
 
+/**
+ * Licenses an order may have on this way: bounds a join of the picked rows with the slots, which is a nested loop.
+ * More go the careful way.
+ */
+export const PLAIN_LICENSES_MAX = 256
+
+/**
+ * What the connections of this statement set: index look-ups by nested loops, planned once. The planner takes a JSON text for a hundred
+ * rows and a limit by column for a tenth of the stock, and with hash joins walks all of it (docs/decisions/0004).
+ */
+export const TAKE_IN_OPTIONS = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c plan_cache_mode=force_generic_plan'
+
 /** How far below the greatest allocated position a take looks: positions of transactions in flight or just undone. */
 const MARK_WINDOW = 256
 
@@ -23,8 +35,8 @@ const MARK_WINDOW = 256
  * What is not plain (known, unroutable, short, behind a backorder) it leaves alone and does not return.
  *
  * Why it is written this way (figures in docs/decisions/0004): picked rows sit in a CTE, as a sub-select under LIMIT may be
- * planned and so locked more than once; the mark keeps the scan off the dead rows of `stock`; the limit is a column and the
- * input a single JSON text, so that the generic plan is kept; the delete is by key, and only for orders that were
+ * planned and so locked more than once; the mark keeps the scan off the dead rows of `stock`; the look-ups of what is known have
+ * a LIMIT, or they would be hashed: a read of the whole table; the delete is by key, and only for orders that were
  * inserted, as a parallel duplicate must not delete stock for an order that is not its own. Should the delete
  * find fewer rows than were picked, the division by zero at the end undoes all of it.
  */
@@ -35,19 +47,20 @@ with asked as materialized (
     order_id text, source_id text, external_id text, mode text, currency text, locale text, customer jsonb, paid_at timestamptz,
     actor text, line_items json, event_id text, event_key text, event_type text, occurred_at timestamptz, event_body text,
     operation text, key text, lock text, fingerprint text)
-  where not exists (select from orders o where o.account_id = $1 and o.source_id = a.source_id and o.external_id = a.external_id)
-    and (a.event_key is null or not exists (
-      select from payment_events e where e.account_id = $1 and e.source_id = a.source_id and e.event_key = a.event_key))
-    and (a.key is null or (pg_try_advisory_xact_lock(hashtextextended(a.lock, 0)) and not exists (
-      select from idempotency_keys i where i.account_id = $1 and i.operation = a.operation and i.key = a.key)))
+  where (select true from orders o where o.account_id = $1 and o.source_id = a.source_id and o.external_id = a.external_id limit 1) is null
+    and (a.event_key is null or (
+      select true from payment_events e where e.account_id = $1 and e.source_id = a.source_id and e.event_key = a.event_key limit 1) is null)
+    and (a.key is null or (pg_try_advisory_xact_lock(hashtextextended(a.lock, 0)) and (
+      select true from idempotency_keys i where i.account_id = $1 and i.operation = a.operation and i.key = a.key limit 1) is null))
   order by a.source_id, a.external_id
 ), lines as materialized (
   select a.order_id, a.order_id || '-' || l.number as line_item_id, l.number, l.external_id, l.quantity, l.unit_amount, f.product_id,
     p.pool_id, case p.quantity_rule when 'line' then 1 else l.quantity end as slots,
-    p.pool_id is null or exists (select from backorders b where b.account_id = $1 and b.pool_id = p.pool_id) as declined
+    p.pool_id is null
+      or (select true from backorders b where b.account_id = $1 and b.pool_id = p.pool_id order by b.queue limit 1) is not null as declined
   from asked a
   cross join lateral json_to_recordset(a.line_items) as l (number int, external_id text, product text, quantity int, unit_amount bigint)
-  left join product_refs f on f.account_id = $1 and f.ref = l.product
+  left join lateral (select f.product_id from product_refs f where f.account_id = $1 and f.ref = l.product limit 1) f on true
   left join lateral (
     select t.pool_id, p.quantity_rule from pool_routes t join pools p on p.account_id = $1 and p.id = t.pool_id
     where t.account_id = $1 and t.mode = a.mode and t.product_id in (f.product_id, '') and t.currency in (a.currency, '')
@@ -81,7 +94,10 @@ with asked as materialized (
 ), kept as materialized (
   select f.* from filled f join placed using (order_id)
 ), taken as (
-  delete from stock s using kept k where s.account_id = $1 and s.pool_id = k.pool_id and s.position = k.position returning s.position
+  delete from stock s
+  where s.account_id = $1 and s.pool_id = any(array(select pool_id from kept)) and s.position = any(array(select position from kept))
+    and (s.pool_id, s.position) in (select pool_id, position from kept)
+  returning s.position
 ), new_lines as (
   insert into line_items (account_id, id, order_id, external_id, product_id, pool_id, quantity, unit_amount, fulfillment_status)
   select $1, l.line_item_id, l.order_id, l.external_id, l.product_id, l.pool_id, l.quantity, l.unit_amount, 'fulfilled' from lines l join placed using (order_id)
