@@ -1,4 +1,4 @@
-import { Type, type TSchema } from 'typebox'
+import { Type, type Static, type TSchema, type TUnsafe } from 'typebox'
 import type { FieldDeclaration, Fields, FieldType } from './fields.js'
 
 const EXAMPLE: Record<FieldType, string> = { text: 'text', integer: '10', bigint: '10', boolean: 'true', timestamp: '2026-01-31T10:15:00Z' }
@@ -11,12 +11,18 @@ export function listQuerySchema (fields: Fields): TSchema {
   const declared = Object.entries<FieldDeclaration>(fields.declared)
   const sortable = declared.filter(([name, { ordering }]) => ordering === true || name === 'id').map(([name]) => name)
   const properties = {
-    limit: { type: 'integer', minimum: 0, maximum: 1000, default: 100, description: 'How many to answer; more than 1000 counts as 1000, and 0 answers only the total.', examples: [20] },
-    offset: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0, description: 'How many to pass over.', examples: [40] },
+    limit: { type: 'integer', minimum: 0, maximum: 1000, description: 'How many to answer, 100 if left out; more than 1000 counts as 1000, and 0 answers only the total.', examples: [20] },
+    offset: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'How many to pass over.', examples: [40] },
     ordering: { type: 'string', description: `Comma-separated, descending with "-"; also as ordering(…). By: ${sortable.join(', ')}. The id is always the last.`, examples: [`-${sortable.at(-1)}`] },
     ...Object.fromEntries(declared.map(([name, declaration]) => [name, filterSchema(fields, name, declaration)])),
   }
   return Type.Unsafe<unknown>({ anyOf: [{}, { type: 'object', properties }] })
+}
+
+/** The answer of a list, for the `response` of its route: a bare array, and the header that says how much there is. */
+export function listSchema<T extends TSchema> (item: T, description: string): TUnsafe<Array<Static<T>>> {
+  const range = { type: 'string', description: '`items <first>-<last>/<total>`, counted from 0', examples: ['items 0-99/1234'] }
+  return Type.Unsafe<Array<Static<T>>>({ ...Type.Array(item), description, headers: { 'Content-Range': range } })
 }
 
 function filterSchema (fields: Fields, name: string, declaration: FieldDeclaration): object {
