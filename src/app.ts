@@ -6,6 +6,8 @@ import type { Config } from './config.js'
 import type { Database } from './database/connect.js'
 import { accountRoutes } from './accounts/routes.js'
 import { buildLogger, type Logger } from './log.js'
+import { deliveryRoutes } from './deliveries/routes.js'
+import { eventRoutes } from './events/routes.js'
 import { authentication } from './plugins/authentication.js'
 import { connections } from './plugins/connections.js'
 import { health } from './plugins/health.js'
@@ -51,5 +53,7 @@ export async function buildApp ({ config, db, keyring, logger = buildLogger(conf
   await app.register(authentication)
   await app.register(health)
   await app.register(accountRoutes, { prefix: '/v1' })
+  await app.register(deliveryRoutes, { prefix: '/v1' })
+  await app.register(eventRoutes, { prefix: '/v1' })
   return app
 }

@@ -8,6 +8,7 @@ import { inTransaction } from './database/transaction.js'
 import { claimDeliveries } from './deliveries/claim.js'
 import { sendDelivery, type Log, type Post } from './deliveries/send.js'
 import { waitForWake } from './deliveries/wake.js'
+import { sweepStaging } from './licenses/sweep-staging.js'
 import { loggedError } from './log.js'
 import { readMailbox } from './mailer/address.js'
 import { mailTransport, type MailTransport } from './mailer/transport.js'
@@ -22,11 +23,16 @@ export interface Worker { stop (grace_ms?: number): Promise<void> }
 type Job = readonly [name: string, every_ms: number, run: (db: Kysely<Database>) => Promise<unknown>]
 
 const SECOND = 1000
-const HOUR = 3600 * SECOND
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+
+/** A load shows a sign of life at least every ten minutes. */
+const STAGING_STILL_MS = 15 * MINUTE
 
 /** Beside sending: what is done again and again, one line each. */
 const jobs: readonly Job[] = [
   ['purge idempotency keys', HOUR, purgeIdempotencyKeys],
+  ['sweep staging', MINUTE, (db) => inTransaction(db, (trx) => sweepStaging(trx, STAGING_STILL_MS))],
 ]
 
 /** How long a job that failed waits: a database that comes back is noticed well within five seconds. */
