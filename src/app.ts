@@ -8,6 +8,7 @@ import { accountRoutes } from './accounts/routes.js'
 import { buildLogger, type Logger } from './log.js'
 import { deliveryRoutes } from './deliveries/routes.js'
 import { eventRoutes } from './events/routes.js'
+import { licenseRoutes } from './licenses/routes.js'
 import { authentication } from './plugins/authentication.js'
 import { connections } from './plugins/connections.js'
 import { health } from './plugins/health.js'
@@ -16,6 +17,8 @@ import { openapi } from './plugins/openapi.js'
 import { clientErrorHandler, problemReplies, sendProblem } from './plugins/problems.js'
 import { requestLog } from './plugins/request-log.js'
 import { schemaController } from './plugins/validation.js'
+import { poolRoutes } from './pools/routes.js'
+import { productRoutes } from './products/routes.js'
 import type { Keyring } from './sealing.js'
 
 declare module 'fastify' {
@@ -53,7 +56,10 @@ export async function buildApp ({ config, db, keyring, logger = buildLogger(conf
   await app.register(authentication)
   await app.register(health)
   await app.register(accountRoutes, { prefix: '/v1' })
+  await app.register(productRoutes, { prefix: '/v1' })
+  await app.register(poolRoutes, { prefix: '/v1' })
   await app.register(deliveryRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })
+  await app.register(licenseRoutes, { prefix: '/v1' })
   return app
 }

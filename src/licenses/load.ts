@@ -64,7 +64,7 @@ export async function loadLicenses (load: Load): Promise<LoadReport> {
     if (report.batch_id !== batch.batch_id) await forgetBatch(load.db, batch)
     return report
   } catch (error) {
-    await abandon(load.db, batch)
+    await giveUp(load.db, batch, error)
     throw error
   }
 }
@@ -118,16 +118,24 @@ async function reportOf (db: Kysely<Database>, account_id: string, id: string): 
   return { batch_id, loaded, duplicates, rejected_count, rejected, duplicate_lines }
 }
 
-/** After a dry run or a repeat: nothing was loaded under this id. */
+/** After a dry run, a repeat or a refusal: nothing was loaded under this id. */
 async function forgetBatch (db: Kysely<Database>, { account_id, batch_id }: StagedBatch): Promise<void> {
   await db.deleteFrom('batches').where('account_id', '=', account_id).where('id', '=', batch_id).where('status', '=', 'staging').execute()
 }
 
-/** Best effort: what is left when the database is away, the sweeper clears. A batch that committed all the same stays. */
-async function abandon (db: Kysely<Database>, { account_id, batch_id }: StagedBatch): Promise<void> {
+/**
+ * A refused load leaves no batch, one that broke an abandoned one. A batch that was committed all the same stays. Best effort:
+ * what is left when the database is away, the sweeper clears.
+ */
+async function giveUp (db: Kysely<Database>, batch: StagedBatch, error: unknown): Promise<void> {
   try {
-    await db.updateTable('batches').set({ status: 'abandoned' })
-      .where('account_id', '=', account_id).where('id', '=', batch_id).where('status', '=', 'staging').execute()
-    await dropStaging(db, account_id, batch_id)
+    if (error instanceof Problem && error.type !== 'load-interrupted') await forgetBatch(db, batch)
+    else await abandonBatch(db, batch)
+    await dropStaging(db, batch.account_id, batch.batch_id)
   } catch { /* the error that led here is the one to tell */ }
+}
+
+async function abandonBatch (db: Kysely<Database>, { account_id, batch_id }: StagedBatch): Promise<void> {
+  await db.updateTable('batches').set({ status: 'abandoned' })
+    .where('account_id', '=', account_id).where('id', '=', batch_id).where('status', '=', 'staging').execute()
 }

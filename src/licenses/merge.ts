@@ -46,11 +46,10 @@ export async function mergeBatch (trx: Transaction<Database>, batch: StagedBatch
   await lockBatch(trx, batch)
   const loaded = await addLicenses(trx, batch, staged.staged)
   const duplicate_lines = loaded < staged.staged ? await dropDuplicates(trx, batch, staged.staged) : []
-  const report: LoadReport = {
-    batch_id: dry_run ? null : batch.batch_id, loaded, duplicates: staged.staged - loaded,
-    rejected_count: staged.rejected_count, rejected: staged.rejected, duplicate_lines,
-  }
-  if (strict && (report.rejected_count > 0 || report.duplicates > 0)) {
+  const { rejected_count, rejected } = staged
+  const duplicates = staged.staged - loaded
+  const report: LoadReport = { batch_id: dry_run ? null : batch.batch_id, loaded, duplicates, rejected_count, rejected, duplicate_lines }
+  if (strict && rejected_count + duplicates > 0) {
     throw new Problem('load-refused', { params: { ...report, batch_id: null, loaded: 0 } })
   }
   if (dry_run) throw new DryRun(report)
@@ -79,7 +78,8 @@ function slices (staged: number): Array<{ from: Buffer, to: Buffer | null }> {
 }
 
 /** Returns how many were added: the rest are duplicates, of which the first line stays. */
-async function addLicenses (trx: Transaction<Database>, { account_id, batch_id, pool_id, mode }: StagedBatch, staged: number): Promise<number> {
+async function addLicenses (trx: Transaction<Database>, batch: StagedBatch, staged: number): Promise<number> {
+  const { account_id, batch_id, pool_id, mode } = batch
   const { rows: [found] } = await sql<{ count: number }>`
     select count(*)::int as count from staged_licenses where account_id = ${account_id} and batch_id = ${batch_id}`.execute(trx)
   if (found?.count !== staged) throw new Problem('load-interrupted')
@@ -97,7 +97,8 @@ async function addLicenses (trx: Transaction<Database>, { account_id, batch_id, 
 }
 
 /** Takes what was not added out of staging, and says of the first lines which key they repeat. */
-async function dropDuplicates (trx: Transaction<Database>, { account_id, batch_id, mode }: StagedBatch, staged: number): Promise<ReportLine[]> {
+async function dropDuplicates (trx: Transaction<Database>, batch: StagedBatch, staged: number): Promise<ReportLine[]> {
+  const { account_id, batch_id, mode } = batch
   let first: Array<{ line: number, fingerprint: Buffer }> = []
   for (const { from, to } of slices(staged)) {
     const { rows } = await sql<{ line: number, fingerprint: Buffer }>`
@@ -129,7 +130,8 @@ async function addStock (trx: Transaction<Database>, { account_id, batch_id, poo
   }
 }
 
-async function closeBatch (trx: Transaction<Database>, { account_id, batch_id, pool_id }: StagedBatch, report: LoadReport, { sha256, actor }: MergeOptions): Promise<void> {
+async function closeBatch (trx: Transaction<Database>, batch: StagedBatch, report: LoadReport, { sha256, actor }: MergeOptions): Promise<void> {
+  const { account_id, batch_id, pool_id } = batch
   const { loaded, duplicates, rejected_count, rejected, duplicate_lines } = report
   await trx.updateTable('batches')
     .set({ status: 'loaded', loaded_at: sql`now()`, sha256, loaded, duplicates, rejected_count, report: JSON.stringify({ rejected, duplicate_lines }) })

@@ -22,8 +22,18 @@ export interface ReportLine { line: number, reason: string }
 /** What was written to staging: how many licenses, the last line seen, and what was refused. */
 export interface Staged { staged: number, last_line: number, rejected_count: number, rejected: ReportLine[] }
 
-interface Chunk { lines: number[], ids: string[], lengths: number[], fingerprints: Buffer[], sealed: Buffer[], bytes: number, begun_at: number }
-const newChunk = (): Chunk => ({ lines: [], ids: [], lengths: [], fingerprints: [], sealed: [], bytes: 0, begun_at: Date.now() })
+interface Chunk {
+  lines: number[]
+  ids: string[]
+  lengths: number[]
+  fingerprints: Buffer[]
+  sealed: Buffer[]
+  /** sealed, in all */
+  bytes: number
+  begun_at: number
+}
+const newChunk = (): Chunk =>
+  ({ lines: [], ids: [], lengths: [], fingerprints: [], sealed: [], bytes: 0, begun_at: Date.now() })
 
 /**
  * Seals the lines and writes them to the batch's staging, a chunk at a time, each its own short transaction: no snapshot

@@ -1,0 +1,28 @@
+import type { Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+import { recordEvent } from '../events/record.js'
+import { Problem } from '../problems.js'
+import { open, type Keyring } from '../sealing.js'
+
+interface Reveal { account_id: string, license_id: string, actor: string }
+
+/**
+ * Opens a license for somebody to read, which is recorded before it is answered: from then on it has been seen, and a
+ * refund revokes it. Locks its open allocation first, as whatever ends one does, so that the two cannot miss each other.
+ *
+ * @throws Problem license-not-found
+ */
+export async function revealLicense (trx: Transaction<Database>, keyring: Keyring, reveal: Reveal): Promise<string> {
+  const { account_id, license_id, actor } = reveal
+  const allocation = await trx.selectFrom('allocations').select('order_id')
+    .where('account_id', '=', account_id).where('license_id', '=', license_id).where('ended_as', 'is', null)
+    .forUpdate().executeTakeFirst()
+  const license = await trx.selectFrom('licenses').select(['pool_id', 'sealed'])
+    .where('account_id', '=', account_id).where('id', '=', license_id).executeTakeFirst()
+  if (license === undefined) throw new Problem('license-not-found')
+  const key = open(keyring, [account_id, license.pool_id, license_id], license.sealed)
+  await trx.insertInto('license_sightings').values({ account_id, license_id, how: 'revealed', seen_by: actor }).execute()
+  const data = allocation === undefined ? {} : { order_id: allocation.order_id }
+  await recordEvent(trx, { account_id, type: 'license.revealed', subject_id: license_id, actor, data })
+  return key.toString()
+}

@@ -1,0 +1,116 @@
+import { Type } from 'typebox'
+import { rqlFields } from '../plugins/rql/index.js'
+import { Moment, Nullable, NullableMoment, OneOf, Strict } from '../plugins/schema.js'
+import { LICENSE_STATES } from './select-licenses.js'
+
+const LICENSE_ID = 'LI-0199f3c2a7b41f0c9d8e7a6b5c4d'
+const POOL_ID = 'PL-0199f3c2a7b41f0c9d8e7a6b5c4d'
+const BATCH_ID = 'BA-0199f3c2a7b41f0c9d8e7a6b5c4d'
+const ORDER_ID = 'OR-0199f3c2a7b41f0c9d8e7a6b5c4d'
+
+export const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) })
+
+const ReportLines = (description: string) => Type.Array(
+  Type.Object({ line: Type.Integer({ description: 'From 1' }), reason: Type.String() }), { description: `${description}; the first 1,000. Never the text of the line` })
+
+const reportFields = {
+  loaded: Type.Integer({ description: 'Licenses added to the pool', examples: [99] }),
+  duplicates: Type.Integer({ description: 'Lines whose license the file or the account has already, in this mode', examples: [1] }),
+  rejected_count: Type.Integer({ description: 'Lines that cannot be a license', examples: [1] }),
+}
+const reportLists = {
+  rejected: ReportLines('Lines that cannot be a license'),
+  duplicate_lines: ReportLines('Lines that were duplicates'),
+}
+
+export const LoadQuery = Type.Object({
+  dry_run: Type.Optional(Type.Boolean({ default: false, description: 'Finds out what would happen and changes nothing; answers 200 with `batch_id` null' })),
+  strict: Type.Optional(Type.Boolean({ default: false, description: 'All or nothing: one rejected or duplicate line refuses the load (`load-refused`, with the report in `params`)' })),
+  source: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: "The file's or supplier's name, kept with the batch", examples: ['supplier-2026-01.txt'] })),
+}, { additionalProperties: false })
+
+export const LoadReport = Type.Object({
+  batch_id: Nullable(Type.String({ description: 'The batch; null on a dry run', examples: [BATCH_ID] })), ...reportFields, ...reportLists,
+}, {
+  $id: 'LoadReport',
+  examples: [{
+    batch_id: BATCH_ID,
+    loaded: 99,
+    duplicates: 1,
+    rejected_count: 1,
+    rejected: [{ line: 7, reason: 'it is not valid UTF-8' }],
+    duplicate_lines: [{ line: 12, reason: 'it repeats line 3' }],
+  }],
+})
+
+/** What the three content types of a load look like. For the API reference only: the route reads the bytes itself. */
+export const loadBody = {
+  content: {
+    'text/plain': { schema: { type: 'string', description: 'One license per line, UTF-8, LF or CRLF; any size' }, example: 'ABCD-EFGH-IJKL-0001\nABCD-EFGH-IJKL-0002\n' },
+    'text/csv': { schema: { type: 'string', description: 'A header row with a column `license` or `key`, commas between columns' }, example: 'license,note\nABCD-EFGH-IJKL-0001,first\n' },
+    'application/json': {
+      schema: {
+        type: 'object',
+        required: ['licenses'],
+        additionalProperties: false,
+        description: 'At most 16 MiB',
+        properties: { licenses: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 4096 } } },
+      },
+      example: { licenses: ['ABCD-EFGH-IJKL-0001', 'ABCD-EFGH-IJKL-0002'] },
+    },
+  },
+}
+
+const batchFields = {
+  id: Type.String({ examples: [BATCH_ID] }),
+  pool_id: Type.String({ examples: [POOL_ID] }),
+  source: Nullable(Type.String({ description: 'As the caller named it', examples: ['supplier-2026-01.txt'] })),
+  status: OneOf(['staging', 'loaded', 'abandoned'], { description: 'staging: on its way in; abandoned: it broke off, and nothing was loaded', examples: ['loaded'] }),
+  sha256: Nullable(Type.String({ description: 'Of the bytes received, hexadecimal; null until loaded' })),
+  ...reportFields,
+  created_by: Type.String({ description: 'The API key, or `cli`', examples: ['SU-123-456-789'] }),
+  created_at: Moment(),
+  loaded_at: NullableMoment(),
+}
+export const BatchSummary = Type.Object(batchFields, { $id: 'BatchSummary', description: 'One load of licenses' })
+export const Batch = Type.Object({ ...batchFields, ...reportLists }, { $id: 'Batch', description: 'One load of licenses, with its report' })
+
+export const License = Type.Object({
+  id: Type.String({ examples: [LICENSE_ID] }),
+  pool_id: Type.String({ examples: [POOL_ID] }),
+  batch_id: Type.String({ examples: [BATCH_ID] }),
+  line: Type.Integer({ description: 'Its line in the file' }),
+  mode: OneOf(['live', 'test'], { examples: ['live'] }),
+  masked: Type.String({ description: 'The key with its middle hidden; a short one is hidden whole', examples: ['ABCD-…-7F'] }),
+  state: OneOf(LICENSE_STATES, { examples: ['allocated'] }),
+  order_id: Nullable(Type.String({ description: 'Who holds it, or held it when it was revoked', examples: [ORDER_ID] })),
+  line_item_id: Nullable(Type.String()),
+  unit: Nullable(Type.Integer({ description: 'Which unit of the line, from 1' })),
+  allocated_at: NullableMoment(),
+  created_at: Moment(),
+}, { $id: 'License', description: 'One license; its key is only shown by a reveal' })
+
+export const RevealedLicense = Type.Object({
+  id: Type.String({ examples: [LICENSE_ID] }),
+  key: Type.String({ description: 'Byte for byte as it was loaded', examples: ['ABCD-EFGH-IJKL-007F'] }),
+}, { $id: 'RevealedLicense' })
+
+export const NewWithdrawal = Strict({ reason: Type.String({ minLength: 1, maxLength: 500, description: 'Kept with the license', examples: ['recalled by the supplier'] }) })
+
+export const licenseFields = rqlFields({
+  id: { type: 'text', column: 'l.id', example: LICENSE_ID },
+  batch_id: { type: 'text', column: 'l.batch_id', example: BATCH_ID },
+  line: { type: 'integer', column: 'l.line', ordering: true },
+  state: { type: 'text', column: 'l.state', values: LICENSE_STATES },
+  order_id: { type: 'text', column: 'l.order_id', example: ORDER_ID },
+  created_at: { type: 'timestamp', column: 'l.created_at', aliases: ['created'], ordering: true },
+})
+
+export const batchFieldsOfLists = rqlFields({
+  id: { type: 'text', example: BATCH_ID },
+  pool_id: { type: 'text', example: POOL_ID },
+  status: { type: 'text', values: ['staging', 'loaded', 'abandoned'] },
+  source: { type: 'text', example: 'supplier-2026-01.txt' },
+  created_by: { type: 'text', example: 'SU-123-456-789' },
+  created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+})

@@ -1,0 +1,58 @@
+import { sql, type SelectQueryBuilder } from 'kysely'
+import type { Reader } from '../database/connect.js'
+import { Problem } from '../problems.js'
+import { open, type Keyring } from '../sealing.js'
+import { maskKey } from './mask.js'
+
+export const LICENSE_STATES = ['available', 'allocated', 'revoked', 'withdrawn'] as const
+
+export interface LicenseRow {
+  id: string
+  pool_id: string
+  batch_id: string
+  line: number
+  mode: string
+  state: typeof LICENSE_STATES[number]
+  sealed: Buffer
+  order_id: string | null
+  line_item_id: string | null
+  unit: number | null
+  allocated_at: Date | null
+  created_at: Date
+}
+
+/** The licenses of an account with their state: a table `l` to filter, order and page. */
+export function selectLicenses (db: Reader, account_id: string): SelectQueryBuilder<{ l: LicenseRow }, 'l', LicenseRow> {
+  const licenses = sql<LicenseRow>`(
+    select l.id, l.pool_id, l.batch_id, l.line, l.mode, l.sealed, l.created_at, a.order_id, a.line_item_id, a.unit, a.allocated_at,
+      case when w.license_id is not null then 'withdrawn' when s.license_id is not null then 'available'
+        when a.ended_as = 'revoked' then 'revoked' else 'allocated' end as state
+    from licenses l
+    left join withdrawals w on w.account_id = l.account_id and w.license_id = l.id
+    left join stock s on s.account_id = l.account_id and s.license_id = l.id
+    left join allocations a on a.account_id = l.account_id and a.license_id = l.id and (a.ended_as is null or a.ended_as = 'revoked')
+    where l.account_id = ${account_id})`.as<'l'>('l')
+  return db.selectFrom(licenses).selectAll('l') as unknown as SelectQueryBuilder<{ l: LicenseRow }, 'l', LicenseRow>
+}
+
+export type MaskedLicense = Omit<LicenseRow, 'sealed'> & { masked: string }
+
+/** The row as a client may see it: the key is opened in memory and masked. */
+export function maskLicense (keyring: Keyring, account_id: string, { sealed, ...license }: LicenseRow): MaskedLicense {
+  return { ...license, masked: maskKey(open(keyring, [account_id, license.pool_id, license.id], sealed)) }
+}
+
+/**
+ * The licenses of a pool, masked: those that `page` picks from them.
+ *
+ * @throws Problem pool-not-found
+ */
+export async function listPoolLicenses (
+  db: Reader, keyring: Keyring, { account_id, pool_id }: { account_id: string, pool_id: string },
+  page: (licenses: ReturnType<typeof selectLicenses>) => Promise<LicenseRow[]>
+): Promise<MaskedLicense[]> {
+  const pool = await db.selectFrom('pools').select('id').where('account_id', '=', account_id).where('id', '=', pool_id).executeTakeFirst()
+  if (pool === undefined) throw new Problem('pool-not-found')
+  const licenses = await page(selectLicenses(db, account_id).where('l.pool_id', '=', pool_id))
+  return licenses.map((license) => maskLicense(keyring, account_id, license))
+}
