@@ -6,6 +6,8 @@ export interface Config {
   port: number
   /** undefined: the embedded PostgreSQL under data_dir */
   database_url: string | undefined
+  /** for tests: a server that may lose what it acknowledged is taken all the same */
+  allow_unsafe_database: boolean
   database_connections_max: number
   /** false behind a pooler that cannot keep prepared statements */
   prepared_statements: boolean
@@ -62,6 +64,7 @@ export function readConfig (env: NodeJS.ProcessEnv = process.env): Config {
     host,
     port,
     database_url: url(env, 'DATABASE_URL', ['postgres', 'postgresql']),
+    allow_unsafe_database: env['ALLOW_UNSAFE_DATABASE'] === '1',
     database_connections_max: integer(env, 'DATABASE_CONNECTIONS_MAX', 8, 1, 1000), // 4 to 16 was best on 2 cores
     prepared_statements: env['PREPARED_STATEMENTS'] !== 'off',
     statement_timeout_ms: integer(env, 'STATEMENT_TIMEOUT_MS', 5000, 100, 3_600_000),

@@ -1,0 +1,91 @@
+import closeWithGrace from 'close-with-grace'
+import type { FastifyInstance } from 'fastify'
+import type pg from 'pg'
+import { buildApp } from '../app.js'
+import type { Config } from '../config.js'
+import { connectPool } from '../database/connect.js'
+import { buildLogger, loggedError, type Logger } from '../log.js'
+import { createIntake } from '../orders/intake.js'
+import { version } from '../version.js'
+import { startWorker, type Worker } from '../worker.js'
+import { migrate, openDatabase, requireMigrated, type OpenDatabase } from './database.js'
+import { banner, firstStart } from './first-start.js'
+import { loadKeyring } from './key-material.js'
+import { Refused } from './refused.js'
+
+/** Which of the two a process is. `serve` is both, and migrates its database at the start. */
+export type Role = 'serve' | 'api' | 'worker'
+
+const CLOSE_MS_MAX = 10_000 // a supervisor's usual patience before it kills
+const REQUESTS_MS_MAX = 8000 // what is still under way then is cut, so that the rest closes in order
+
+interface Running { app?: FastifyInstance, worker?: Worker, pool?: pg.Pool, database: OpenDatabase }
+
+/**
+ * Runs until SIGTERM or SIGINT: then takes nothing new, answers what is under way, and exits with 0.
+ *
+ * @throws Refused when it cannot start
+ */
+export async function serveCommand (config: Config, role: Role): Promise<void> {
+  if (role !== 'serve' && config.database_url === undefined) throw new Refused(`DATABASE_URL is not set: latchkey ${role} works on a given database; latchkey serve brings its own`)
+  const log = buildLogger(config)
+  const database = await openDatabase(config, { beside: false, say: console.log })
+  const running: Running = { database }
+  try {
+    await start(running, config, role, log)
+  } catch (error) {
+    await stop(running)
+    throw error
+  }
+  closeWithGrace({ delay: CLOSE_MS_MAX, logger: false, onTimeout: () => { log.error('closing took too long') } }, async ({ err, signal }) => {
+    if (err !== undefined) log.fatal({ err: loggedError(err) }, 'failed')
+    log.info({ signal }, 'closing')
+    await stop(running)
+    log.info('closed')
+  })
+}
+
+async function start (running: Running, config: Config, role: Role, log: Logger): Promise<void> {
+  const { db, url } = running.database
+  if (role === 'serve') await migrate(url, config)
+  else await requireMigrated(db)
+  const keyring = await loadKeyring(config, db)
+  const credentials = config.database_url === undefined ? await firstStart(config, db) : undefined
+  if (role !== 'worker') {
+    // takes are look-ups by index; a plan made on stale statistics would read whole tables (docs/decisions/0004)
+    running.pool = connectPool(url, config, '-c enable_seqscan=off')
+    const intake = createIntake({ db, pool: running.pool, keyring, prepared: config.prepared_statements })
+    const parts = { config, db, keyring, intake, logger: log }
+    running.app = await buildApp(parts)
+    await listen(running.app, config)
+  }
+  if (role !== 'api') running.worker = startWorker({ db, config, keyring, log })
+  if (role === 'worker') log.info('the worker runs')
+  else process.stdout.write(banner(config, version(), credentials))
+}
+
+async function listen (app: FastifyInstance, config: Config): Promise<void> {
+  try {
+    await app.listen({ host: config.host, port: config.port })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const reasons: Record<string, string> = {
+      EADDRINUSE: 'another program listens there: stop it, or set PORT',
+      EACCES: 'this user may not listen there: set PORT to 1024 or more',
+      EADDRNOTAVAIL: 'this machine does not have that address: set HOST',
+      ENOTFOUND: 'there is no such host: set HOST',
+    }
+    throw new Refused(`cannot listen on port ${config.port} of ${config.host}: ${reasons[code ?? ''] ?? code}`)
+  }
+  // PORT=0 lets the system choose: links that are made later must name the port it chose
+  const address = app.server.address()
+  if (config.port === 0 && typeof address === 'object' && address !== null) config.public_url = config.public_url.replace(/:0$/, `:${address.port}`)
+}
+
+async function stop ({ app, worker, pool, database }: Running): Promise<void> {
+  const cut = setTimeout(() => { app?.server.closeAllConnections() }, REQUESTS_MS_MAX)
+  await Promise.all([app?.close(), worker?.stop()])
+  clearTimeout(cut)
+  await pool?.end()
+  await database.close()
+}

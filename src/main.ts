@@ -1,0 +1,101 @@
+#!/usr/bin/env node
+// The command line of Latchkey: one process, or one command of its operator.
+import { parseArgs, type ParseArgsConfig } from 'node:util'
+import { bootstrapCommand } from './commands/bootstrap.js'
+import { fsckCommand } from './commands/fsck.js'
+import { loadCommand } from './commands/load.js'
+import { migrateCommand } from './commands/migrate.js'
+import { Refused } from './commands/refused.js'
+import { serveCommand } from './commands/serve.js'
+import { ConfigError, readConfig } from './config.js'
+import { Problem } from './problems.js'
+import { newKeyMaterial } from './sealing.js'
+import { version } from './version.js'
+
+const USAGE = `usage: latchkey <command>
+
+  serve                  the API and the worker in one process (default); migrates its database, brings
+                         its own PostgreSQL when DATABASE_URL is unset
+  api                    the API alone
+  worker                 the worker alone
+  migrate                bring the database up to date
+  bootstrap [--json]     make the first operator and vendor of a given database, and print their API keys
+  keys                   print new key material for LATCHKEY_KEYS
+  load <pool> <file>     load a file of licenses, one per line (.csv and .json are read as such)
+       [--strict]        refuse all if one line is bad
+       [--dry-run]       change nothing
+  fsck [--open]          check every invariant of the database; --open opens every sealed license too
+
+  --help, --version
+
+Settings come from the environment: PORT, HOST, DATABASE_URL, SMTP_URL, DATA_DIR, PUBLIC_URL, LOG_LEVEL,
+LATCHKEY_KEYS and more, see docs/configuration.md.
+`
+
+/** What was typed is not a command: the usage is printed, and the exit code is 2. */
+class UsageError extends Error {}
+
+interface Command {
+  /** names of the arguments that must follow */
+  arguments?: readonly string[]
+  options?: readonly string[]
+  /** resolves to the exit code, or to nothing when it is 0 or the process goes on */
+  run (args: readonly string[], flags: ReadonlySet<string>): Promise<number | void>
+}
+
+const commands: Record<string, Command> = {
+  serve: { run: () => serveCommand(readConfig(), 'serve') },
+  api: { run: () => serveCommand(readConfig(), 'api') },
+  worker: { run: () => serveCommand(readConfig(), 'worker') },
+  migrate: { run: () => migrateCommand(readConfig()) },
+  bootstrap: { options: ['json'], run: (_args, flags) => bootstrapCommand(readConfig(), { json: flags.has('json') }) },
+  keys: { run: async () => { console.log(newKeyMaterial()) } },
+  load: {
+    arguments: ['pool', 'file'],
+    options: ['strict', 'dry-run'],
+    run: ([pool_id = '', file = ''], flags) => loadCommand(readConfig(), { pool_id, file, strict: flags.has('strict'), dry_run: flags.has('dry-run') }),
+  },
+  fsck: { options: ['open'], run: (_args, flags) => fsckCommand(readConfig(), { open: flags.has('open') }) },
+}
+
+function parse (argv: string[]): { command: Command, args: string[], flags: Set<string> } {
+  const name = argv[0]?.startsWith('-') === false ? argv[0] : 'serve'
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined) throw new UsageError(`there is no command "${name}"`)
+  const options: ParseArgsConfig['options'] = Object.fromEntries((command.options ?? []).map((option) => [option, { type: 'boolean' }]))
+  let parsed: { positionals: string[], values: object }
+  try {
+    parsed = parseArgs({ args: name === argv[0] ? argv.slice(1) : argv, options, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+  const wanted = command.arguments ?? []
+  if (parsed.positionals.length !== wanted.length) throw new UsageError(`${name} takes ${wanted.length === 0 ? 'no arguments' : wanted.map((argument) => `<${argument}>`).join(' ')}`)
+  return { command, args: parsed.positionals, flags: new Set(Object.keys(parsed.values)) }
+}
+
+async function main (argv: string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(USAGE)
+    return 0
+  }
+  if (argv.includes('--version')) {
+    console.log(version())
+    return 0
+  }
+  try {
+    const { command, args, flags } = parse(argv)
+    return await command.run(args, flags) ?? 0
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`latchkey: ${error.message}\n\n${USAGE}`)
+      return 2
+    }
+    // what a person can mend is said in a sentence; anything else is a bug, and its stack is wanted
+    const expected = error instanceof Refused || error instanceof ConfigError || error instanceof Problem
+    console.error(expected ? `latchkey: ${error.message}` : error)
+    return 1
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2))
