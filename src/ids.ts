@@ -16,3 +16,17 @@ export function newDigitsId (prefix: string, groups: number): string {
   const group = (): string => randomInt(1000).toString().padStart(3, '0')
   return [prefix, ...Array.from({ length: groups }, group)].join('-')
 }
+
+const TRIES_MAX = 50 // with nine of ten ids of a shape taken, 50 tries all miss once in 200 times
+
+/**
+ * Inserts under a new id of Connect's shape. Its few digits may clash: `insert` answers undefined then
+ * (`on conflict do nothing … returning id`) and another id is tried.
+ */
+export async function insertWithNewId (newId: () => string, insert: (id: string) => Promise<{ id: string } | undefined>): Promise<string> {
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const row = await insert(newId())
+    if (row !== undefined) return row.id
+  }
+  throw new Error('no free identifier was found')
+}

@@ -2,9 +2,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
-import { newDigitsId } from '../ids.js'
+import { insertWithNewId, newDigitsId } from '../ids.js'
 import { Problem } from '../problems.js'
-import { insertWithNewId } from './new-id.js'
 import type { Permission } from './permissions.js'
 
 export interface NewApiKey { account_id: string, name: string, permissions: readonly Permission[], expires_at?: string | undefined }

@@ -9,27 +9,37 @@ export function accountBody ({ id, name, type, created_at }: AccountRow) {
 }
 
 /**
- * One account.
+ * One account that the caller may see.
  *
  * @throws Problem account-not-found
  */
-export async function findAccount (db: Reader, id: string): Promise<AccountRow> {
-  const account = await db.selectFrom('accounts').select(['id', 'name', 'type', 'created_at']).where('id', '=', id).executeTakeFirst()
+export async function findAccount (db: Reader, caller: { id: string, type: string }, id: string): Promise<AccountRow> {
+  const account = await accountsSeenBy(db, caller).where('id', '=', id).executeTakeFirst()
   if (account === undefined) throw new Problem('account-not-found')
   return account
 }
 
-export const API_KEY_COLUMNS = ['id', 'account_id', 'name', 'permissions', 'created_at', 'expires_at', 'revoked_at'] as const
+const API_KEY_COLUMNS = ['id', 'account_id', 'name', 'permissions', 'created_at', 'expires_at', 'revoked_at'] as const
 
 /**
- * One API key, without its secret, which nobody has. `account_id` undefined: of any account (the operator asks).
+ * One API key that the caller may see, without its secret, which nobody has.
  *
  * @throws Problem api-key-not-found
  */
-export async function findApiKey (db: Reader, account_id: string | undefined, id: string) {
-  let query = db.selectFrom('api_keys').select(API_KEY_COLUMNS).where('id', '=', id)
-  if (account_id !== undefined) query = query.where('account_id', '=', account_id)
-  const key = await query.executeTakeFirst()
+export async function findApiKey (db: Reader, caller: { id: string, type: string }, id: string) {
+  const key = await apiKeysSeenBy(db, caller).where('id', '=', id).executeTakeFirst()
   if (key === undefined) throw new Problem('api-key-not-found')
   return key
+}
+
+/** The accounts that a caller may see: the operator all, anybody else its own. */
+export function accountsSeenBy (db: Reader, { id, type }: { id: string, type: string }) {
+  const accounts = db.selectFrom('accounts').select(['id', 'name', 'type', 'created_at'])
+  return type === 'operator' ? accounts : accounts.where('id', '=', id)
+}
+
+/** Likewise the API keys. */
+export function apiKeysSeenBy (db: Reader, { id, type }: { id: string, type: string }) {
+  const keys = db.selectFrom('api_keys').select(API_KEY_COLUMNS)
+  return type === 'operator' ? keys : keys.where('account_id', '=', id)
 }

@@ -3,14 +3,15 @@ import { Type, type Static } from 'typebox'
 import type { Caller } from '../plugins/authentication.js'
 import { inTransaction } from '../database/transaction.js'
 import { idempotencyKeyOf, once } from '../plugins/idempotency.js'
+import { list, listQuerySchema, listSchema } from '../plugins/rql/index.js'
 import { IdempotencyHeaders, problem, ref } from '../plugins/schema.js'
 import { Problem } from '../problems.js'
 import { createAccount } from './create-account.js'
 import { createApiKey } from './create-api-key.js'
-import { accountBody, API_KEY_COLUMNS, findAccount, findApiKey } from './find.js'
+import { accountBody, accountsSeenBy, apiKeysSeenBy, findAccount, findApiKey } from './find.js'
 import { PRESETS, type Permission } from './permissions.js'
 import { revokeApiKey } from './revoke-api-key.js'
-import { Account, ApiKey, ApiKeyWithSecret, NewAccount, NewApiKey } from './schema.js'
+import { Account, accountFields, ApiKey, apiKeyFields, ApiKeyWithSecret, NewAccount, NewApiKey } from './schema.js'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) })
 
@@ -45,7 +46,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     const { name, type } = request.body
     const { id, status } = await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) =>
       ({ id: await createAccount(trx, { name, type }, request.account.key_id), status: 201 }))
-    return reply.code(status as 201).header('location', `/v1/accounts/${id}`).send(accountBody(await findAccount(app.db, id)))
+    return reply.code(status as 201).header('location', `/v1/accounts/${id}`).send(accountBody(await findAccount(app.db, request.account, id)))
   })
 
   app.get('/accounts', {
@@ -55,13 +56,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['accounts'],
       summary: 'List accounts',
       description: 'The operator sees every account, anybody else its own.',
-      response: { 200: { description: 'The accounts', ...Type.Array(ref(Account)) } },
+      querystring: listQuerySchema(accountFields),
+      response: { 200: listSchema(ref(Account), 'The accounts'), 400: problem('query-invalid') },
     },
-  }, async (request) => {
-    let query = app.db.selectFrom('accounts').select(['id', 'name', 'type', 'created_at']).orderBy('created_at').orderBy('id').limit(1000)
-    if (request.account.type !== 'operator') query = query.where('id', '=', request.account.id)
-    return (await query.execute()).map(accountBody)
-  })
+  }, async (request, reply) =>
+    (await list(request, reply, { query: accountsSeenBy(app.db, request.account), fields: accountFields, defaultOrdering: 'created_at' })).map(accountBody))
 
   app.get('/accounts/:id', {
     config: { permission: 'accounts:read' },
@@ -72,10 +71,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       params: IdParams,
       response: { 200: ref(Account), 404: problem('account-not-found') },
     },
-  }, async ({ account, params }) => {
-    if (account.type !== 'operator' && account.id !== params.id) throw new Problem('account-not-found')
-    return accountBody(await findAccount(app.db, params.id))
-  })
+  }, async ({ account, params }) => accountBody(await findAccount(app.db, account, params.id)))
 
   app.post('/api-keys', {
     config: { permission: 'api-keys:write' },
@@ -93,9 +89,10 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     const account_id = body.account_id ?? account.id
     if (account_id !== account.id && account.type !== 'operator') throw new Problem('account-not-found')
     const permissions = grantedPermissions(account, body)
+    const wanted = { account_id, name: body.name, permissions, expires_at: body.expires_at }
     const { id, status, secret } = await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) =>
-      ({ ...await createApiKey(trx, { account_id, name: body.name, permissions, expires_at: body.expires_at }, account.key_id), status: 201 }))
-    const key = await findApiKey(app.db, account_id, id)
+      ({ ...await createApiKey(trx, wanted, account.key_id), status: 201 }))
+    const key = await findApiKey(app.db, account, id)
     return reply.code(status as 201).send({ ...key, api_key: `${id}:${secret ?? ''}` })
   })
 
@@ -106,13 +103,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['api-keys'],
       summary: 'List API keys',
       description: 'Those of your account, revoked ones too; the operator sees every account\'s. Never a secret.',
-      response: { 200: { description: 'The API keys', ...Type.Array(ref(ApiKey)) } },
+      querystring: listQuerySchema(apiKeyFields),
+      response: { 200: listSchema(ref(ApiKey), 'The API keys'), 400: problem('query-invalid') },
     },
-  }, async (request) => {
-    let query = app.db.selectFrom('api_keys').select(API_KEY_COLUMNS).orderBy('created_at').orderBy('id').limit(1000)
-    if (request.account.type !== 'operator') query = query.where('account_id', '=', request.account.id)
-    return query.execute()
-  })
+  }, async (request, reply) =>
+    list(request, reply, { query: apiKeysSeenBy(app.db, request.account), fields: apiKeyFields, defaultOrdering: 'created_at' }))
 
   app.delete('/api-keys/:id', {
     config: { permission: 'api-keys:write' },
@@ -126,7 +121,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   }, async (request, reply) => {
     const { account, params } = request
-    const { account_id } = await findApiKey(app.db, account.type === 'operator' ? undefined : account.id, params.id)
+    const { account_id } = await findApiKey(app.db, account, params.id)
     await inTransaction(app.db, (trx) => revokeApiKey(trx, account_id, params.id, account.key_id))
     return reply.code(204).send(null)
   })

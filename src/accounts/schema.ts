@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { rqlFields } from '../plugins/rql/index.js'
 import { Lenient, Moment, NullableMoment, OneOf } from '../plugins/schema.js'
 import { PERMISSIONS, PRESETS, type Preset } from './permissions.js'
 
@@ -24,7 +25,7 @@ export const NewApiKey = Lenient({
   expires_at: Type.Optional(Type.String({ format: 'date-time', description: 'From then on the key is refused; never if left out', examples: ['2030-01-31T00:00:00Z'] })),
 }, { description: 'Give either a preset or permissions' })
 
-const apiKeyFields = {
+const apiKeyMembers = {
   id: Type.String({ examples: ['SU-123-456-789'] }),
   account_id: Type.String({ examples: ['VA-123-456'] }),
   name: Type.String(),
@@ -33,8 +34,24 @@ const apiKeyFields = {
   expires_at: NullableMoment(),
   revoked_at: NullableMoment(),
 }
-export const ApiKey = Type.Object(apiKeyFields, { $id: 'ApiKey' })
+export const ApiKey = Type.Object(apiKeyMembers, { $id: 'ApiKey' })
 export const ApiKeyWithSecret = Type.Object({
-  ...apiKeyFields,
+  ...apiKeyMembers,
   api_key: Type.String({ description: 'The whole credential, shown only here: `Authorization: ApiKey <api_key>`', examples: ['SU-123-456-789:lk_…'] }),
 }, { $id: 'ApiKeyWithSecret' })
+
+export const accountFields = rqlFields({
+  id: { type: 'text', example: 'VA-123-456' },
+  name: { type: 'text', example: 'Example Software', ordering: true },
+  type: { type: 'text', values: ['operator', 'vendor', 'provider'] },
+  created_at: { type: 'timestamp', aliases: ['created', 'events.created.at'], ordering: true },
+})
+
+export const apiKeyFields = rqlFields({
+  id: { type: 'text', example: 'SU-123-456-789' },
+  account_id: { type: 'text', example: 'VA-123-456' },
+  name: { type: 'text', example: 'shop' },
+  created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+  expires_at: { type: 'timestamp', ordering: true },
+  revoked_at: { type: 'timestamp', ordering: true },
+})

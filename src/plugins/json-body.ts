@@ -4,7 +4,6 @@ import fp from 'fastify-plugin'
 import { Problem } from '../problems.js'
 
 const DEPTH_MAX = 64 // Connect's deepest objects have about 10 levels; past some thousands the validator's recursion fails
-// eslint-disable-next-line no-control-regex
 const NOT_STORABLE = /[\0\p{Surrogate}]/u // with the u flag only a lone surrogate matches; PostgreSQL stores neither
 
 const sentence = (path: string[], fault: string): string => `${path.length === 0 ? 'body' : path.join('.')}: ${fault}`

@@ -23,7 +23,9 @@ export function Nullable<T extends TSchema> (schema: T): TUnsafe<Static<T> | nul
 }
 
 /** One of some words. */
-export function OneOf<const T extends readonly string[]> (values: T, options: { description?: string, default?: T[number], examples?: T[number][] } = {}): TUnsafe<T[number]> {
+export function OneOf<const T extends readonly string[]> (
+  values: T, options: { description?: string, default?: T[number], examples?: Array<T[number]> } = {}
+): TUnsafe<T[number]> {
   return Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...options })
 }
 

@@ -3,7 +3,7 @@ import type { FastifySchemaValidationError, FastifyServerOptions } from 'fastify
 
 type Options = Parameters<BuildCompilerFromPool>[1]
 
-const SHARED = { removeAdditional: false, useDefaults: true, allErrors: false, allowUnionTypes: true, strict: true, strictTypes: false, strictRequired: false }
+const SHARED = { removeAdditional: false, useDefaults: true, allErrors: false, strict: true, allowUnionTypes: true, strictTypes: false }
 const forBodies = AjvCompiler()
 const forTexts = AjvCompiler()
 

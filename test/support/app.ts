@@ -28,7 +28,9 @@ export interface TestApp {
 interface Teardown { teardown (work: () => unknown, options?: unknown): unknown }
 
 /** Another account with a key; `permissions` instead of its preset's where given. */
-export async function testAccount (db: Kysely<Database>, type: AccountType, permissions: readonly Permission[] = PRESETS[type]): Promise<TestAccount> {
+export async function testAccount (
+  db: Kysely<Database>, type: AccountType, permissions: readonly Permission[] = PRESETS[type]
+): Promise<TestAccount> {
   return inTransaction(db, async (trx) => {
     const account_id = await createAccount(trx, { type, name: `${type} of a test` }, null)
     const { id, secret } = await createApiKey(trx, { account_id, name: 'test', permissions }, null)

@@ -1,0 +1,95 @@
+import { Type } from 'typebox'
+import { rqlFields } from '../plugins/rql/index.js'
+import { Moment, Nullable, OneOf, Strict } from '../plugins/schema.js'
+
+const INTEGER_MAX = 2_147_483_647 // PostgreSQL's integer
+
+const name = Type.String({ minLength: 1, maxLength: 255, examples: ['Pro EUR'] })
+const product_ids = Type.Array(Type.String({ minLength: 1, maxLength: 100 }), {
+  maxItems: 1000, uniqueItems: true, description: 'The products it serves; none: it is common to all products', examples: [['PRD-123-456-789']],
+})
+export const Currency = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217', examples: ['EUR'] })
+const currency = Nullable(Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217; null: orders of every currency', examples: ['EUR'] }))
+export const Mode = OneOf(['live', 'test'], { description: 'Test orders take only from test pools, and live ones from live pools' })
+const quantity_rule = OneOf(['unit', 'line'], { description: '`unit`: one license for each unit of a line; `line`: one common license for the line' })
+const on_shortage = OneOf(['backorder', 'partial', 'fail'], {
+  description: '`backorder`: a line waits until it is covered whole; `partial`: it gets what there is, the rest waits; `fail`: the order is refused',
+})
+const low_stock_threshold = Nullable(Type.Integer({ minimum: 0, maximum: INTEGER_MAX, description: 'Warn when fewer licenses are available; null: never', examples: [20] }))
+
+export const NewPool = Strict({
+  name,
+  product_ids: Type.Optional(product_ids),
+  currency: Type.Optional(currency),
+  mode: Type.Optional(Mode),
+  quantity_rule: Type.Optional(quantity_rule),
+  on_shortage: Type.Optional(on_shortage),
+  low_stock_threshold: Type.Optional(low_stock_threshold),
+}, { description: 'Left out: mode `live`, quantity_rule `unit`, on_shortage `backorder`, common to all products, any currency' })
+
+export const PoolChange = Strict({
+  name: Type.Optional(name),
+  product_ids: Type.Optional(product_ids),
+  currency: Type.Optional(currency),
+  mode: Type.Optional(Mode),
+  quantity_rule: Type.Optional(quantity_rule),
+  on_shortage: Type.Optional(on_shortage),
+  low_stock_threshold: Type.Optional(low_stock_threshold),
+}, { description: 'What is given replaces what was; the rest stays. The mode cannot be changed' })
+
+const poolFieldsOfAnswer = {
+  id: Type.String({ examples: ['PL-0199f3c2a7b41f0c9d8e7a6b5c4d'] }),
+  name,
+  product_ids,
+  currency,
+  mode: Mode,
+  quantity_rule,
+  on_shortage,
+  low_stock_threshold,
+  created_at: Moment(),
+  updated_at: Moment(),
+}
+export const Pool = Type.Object(poolFieldsOfAnswer, { $id: 'Pool' })
+
+const count = (description: string) => Type.Integer({ minimum: 0, description })
+export const PoolWithStock = Type.Object({
+  ...poolFieldsOfAnswer,
+  stock: Type.Object({
+    loaded: count('Every license ever loaded: the sum of the six below'),
+    available: count('Can be taken'),
+    held: count('Set aside for an order that is not paid yet'),
+    allocated: count('Belong to an order'),
+    revoked: count('Belonged to an order, seen, and ended for good'),
+    expired: count('No longer valid, unsold'),
+    withdrawn: count('Taken out unsold, for good'),
+    backordered: count('Licenses that paid lines wait for'),
+  }, { description: 'Exact, of one moment' }),
+}, { $id: 'PoolWithStock' })
+
+export const RouteQuery = Type.Object({
+  product: Type.String({ minLength: 1, maxLength: 255, description: 'Id or external id of a product', examples: ['sku-pro'] }),
+  currency: Currency,
+  mode: Type.Optional(Mode),
+})
+
+export const RouteAnswer = Type.Object({
+  product_id: Type.String(),
+  pool_id: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'From where such a line is served; null: from nowhere' }),
+  reason: Type.String({ examples: ['it serves this one product, in EUR'] }),
+  candidates: Type.Array(Type.Object({
+    pool_id: Type.String(),
+    name: Type.String(),
+    reason: Type.String({ description: 'Why it matches' }),
+  }), { description: 'Every pool that matches, the most specific first: the first one wins' }),
+}, { $id: 'PoolRoute' })
+
+export const poolFields = rqlFields({
+  id: { type: 'text', example: 'PL-0199f3c2a7b41f0c9d8e7a6b5c4d' },
+  name: { type: 'text', example: 'Pro EUR', ordering: true },
+  currency: { type: 'text', example: 'EUR' },
+  mode: { type: 'text', values: ['live', 'test'] },
+  quantity_rule: { type: 'text', values: ['unit', 'line'] },
+  on_shortage: { type: 'text', values: ['backorder', 'partial', 'fail'] },
+  created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+  updated_at: { type: 'timestamp', aliases: ['updated'], ordering: true },
+})

@@ -1,0 +1,27 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+import { recordEvent } from '../events/record.js'
+import { Problem } from '../problems.js'
+import { checkWords } from './check-words.js'
+import type { NewProduct } from './create.js'
+import { writeRefs } from './write-refs.js'
+
+/**
+ * Replaces what is given of a product. Mails not yet sent get the new words.
+ *
+ * @throws Problem product-not-found
+ * @throws Problem validation-failed  its words, see checkWords
+ * @throws Problem external-id-taken
+ */
+export async function updateProduct (
+  trx: Transaction<Database>, { account_id, id, change }: { account_id: string, id: string, change: Partial<NewProduct> }, actor: string
+): Promise<void> {
+  const { name, external_ids, mail_template, locales } = change
+  const updated = await trx.updateTable('products')
+    .set({ updated_at: sql<Date>`now()`, ...(name === undefined ? {} : { name }), ...checkWords({ mail_template, locales }) })
+    .where('account_id', '=', account_id).where('id', '=', id).executeTakeFirst()
+  if (updated.numUpdatedRows === 0n) throw new Problem('product-not-found')
+  if (external_ids !== undefined) await writeRefs(trx, account_id, id, external_ids)
+  const fields = Object.entries({ name, external_ids, mail_template, locales }).filter(([, value]) => value !== undefined).map(([field]) => field)
+  await recordEvent(trx, { account_id, type: 'product.updated', subject_id: id, actor, data: { fields } })
+}
