@@ -40,7 +40,7 @@ const TIMESTAMP = /^([1-9]\d{3})-(\d\d)-(\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1
 
 /** Without an offset it is UTC, a date alone is its midnight, a blank may stand for T: all of what Connect's clients send. */
 function readTimestamp (value: string): string | undefined {
-  const [, year = '', month = '', day = '', time = '00:00', offset = 'Z'] = TIMESTAMP.exec(value) ?? []
+  const [, year = '', month = '', day = '', time = '00:00:00', offset = 'Z'] = TIMESTAMP.exec(value) ?? []
   const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
   const exists = year !== '' && date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day)
   if (!exists || !/^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d|$)/.test(time) || !/^(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)$/i.test(offset)) return undefined
