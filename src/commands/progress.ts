@@ -4,16 +4,19 @@ export interface Progress { at: (done: number, note?: string) => void, end: () =
 const WIDTH = 30
 const REDRAW_MS = 100
 
-/** `total` 0: unknown or nothing, and nothing is shown but the note. */
+/** `total` 0: there is nothing to do, and nothing is shown. */
 export function showProgress (label: string, total: number, stream: NodeJS.WriteStream = process.stderr): Progress {
   let drawn_at = 0
   let tenth = 0
   let last = ''
   return {
     at (done, note = '') {
-      const share = total === 0 ? 1 : Math.min(1, done / total)
+      if (total === 0) return
+      const share = Math.min(1, done / total)
       if (!stream.isTTY) {
-        if (Math.floor(share * 10) > tenth) stream.write(`${label}: ${(tenth = Math.floor(share * 10)) * 10} %${note === '' ? '' : `, ${note}`}\n`)
+        if (Math.floor(share * 10) <= tenth) return
+        tenth = Math.floor(share * 10)
+        stream.write(`${label}: ${tenth * 10} %${note === '' ? '' : `, ${note}`}\n`)
         return
       }
       last = `${label} [${'#'.repeat(Math.round(share * WIDTH)).padEnd(WIDTH, '.')}] ${Math.floor(share * 100)} %${note === '' ? '' : `, ${note}`}`

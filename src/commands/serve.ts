@@ -1,11 +1,9 @@
 import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
-import type pg from 'pg'
 import { buildApp } from '../app.js'
 import type { Config } from '../config.js'
-import { connectPool } from '../database/connect.js'
 import { buildLogger, loggedError, type Logger } from '../log.js'
-import { createIntake } from '../orders/intake.js'
+import { openIntake } from '../orders/intake.js'
 import { version } from '../version.js'
 import { startWorker, type Worker } from '../worker.js'
 import { migrate, openDatabase, requireMigrated, type OpenDatabase } from './database.js'
@@ -19,7 +17,7 @@ export type Role = 'serve' | 'api' | 'worker'
 const CLOSE_MS_MAX = 10_000 // a supervisor's usual patience before it kills
 const REQUESTS_MS_MAX = 8000 // what is still under way then is cut, so that the rest closes in order
 
-interface Running { app?: FastifyInstance, worker?: Worker, pool?: pg.Pool, database: OpenDatabase }
+interface Running { app?: FastifyInstance, worker?: Worker, intake?: ReturnType<typeof openIntake>, database: OpenDatabase }
 
 /**
  * Runs until SIGTERM or SIGINT: then takes nothing new, answers what is under way, and exits with 0.
@@ -52,10 +50,8 @@ async function start (running: Running, config: Config, role: Role, log: Logger)
   const keyring = await loadKeyring(config, db)
   const credentials = config.database_url === undefined ? await firstStart(config, db) : undefined
   if (role !== 'worker') {
-    // takes are look-ups by index; a plan made on stale statistics would read whole tables (docs/decisions/0004)
-    running.pool = connectPool(url, config, '-c enable_seqscan=off')
-    const intake = createIntake({ db, pool: running.pool, keyring, prepared: config.prepared_statements })
-    const parts = { config, db, keyring, intake, logger: log }
+    running.intake = openIntake(url, config, db, keyring)
+    const parts = { config, db, keyring, intake: running.intake, logger: log }
     running.app = await buildApp(parts)
     await listen(running.app, config)
   }
@@ -82,10 +78,10 @@ async function listen (app: FastifyInstance, config: Config): Promise<void> {
   if (config.port === 0 && typeof address === 'object' && address !== null) config.public_url = config.public_url.replace(/:0$/, `:${address.port}`)
 }
 
-async function stop ({ app, worker, pool, database }: Running): Promise<void> {
+async function stop ({ app, worker, intake, database }: Running): Promise<void> {
   const cut = setTimeout(() => { app?.server.closeAllConnections() }, REQUESTS_MS_MAX)
   await Promise.all([app?.close(), worker?.stop()])
   clearTimeout(cut)
-  await pool?.end()
+  await intake?.close()
   await database.close()
 }
