@@ -20,7 +20,9 @@ export async function lockPools (trx: Transaction<Database>, account_id: string,
  * To be called, under the lock of {@link lockPools}, by whatever adds stock or queues a line, before it commits. Looks
  * without the mark and without SKIP LOCKED: it waits for takes in flight, so a license they give back is not missed.
  */
-export async function fillPool (trx: Transaction<Database>, account_id: string, pool_id: string, reason: 'order' | 'backorder' = 'backorder'): Promise<{ allocated: number }> {
+export async function fillPool (
+  trx: Transaction<Database>, account_id: string, pool_id: string, reason: 'order' | 'backorder' = 'backorder'
+): Promise<{ allocated: number }> {
   await lockPools(trx, account_id, [pool_id])
   const orders = new Set<string>()
   let allocated = 0
@@ -34,12 +36,14 @@ export async function fillPool (trx: Transaction<Database>, account_id: string, 
   return { allocated }
 }
 
+interface Served { order_id: string, taken: number, whole: boolean }
+
 /**
  * One row per line that got something: how many licenses, and whether it has all now. Rows are found again by
  * `= any(array(…))`, an index look-up whatever the planner believes of the tables' sizes. Division by zero: rows vanished under the lock.
  */
-async function serveHead (trx: Transaction<Database>, account_id: string, pool_id: string, reason: string): Promise<{ rows: Array<{ order_id: string, taken: number, whole: boolean }> }> {
-  return sql<{ order_id: string, taken: number, whole: boolean }>`
+async function serveHead (trx: Transaction<Database>, account_id: string, pool_id: string, reason: string): Promise<{ rows: Served[] }> {
+  return sql<Served>`
     with pool as materialized (
       select on_shortage = 'partial' as partial from pools where account_id = ${account_id} and id = ${pool_id}
     ), queue as materialized (

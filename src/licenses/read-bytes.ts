@@ -1,6 +1,7 @@
 import { Problem } from '../problems.js'
 
 const BOM = Buffer.from([0xef, 0xbb, 0xbf])
+const HEAD_BYTES = 8
 
 /**
  * The bytes of a file without the byte order mark that UTF-8 may start with.
@@ -14,7 +15,7 @@ export async function * readBytes (source: AsyncIterable<Buffer>): AsyncGenerato
       yield chunk
     } else {
       head = Buffer.concat([head, chunk])
-      if (head.length < BOM.length) continue
+      if (head.length < HEAD_BYTES) continue
       yield withoutMark(head)
       head = undefined
     }
@@ -23,11 +24,14 @@ export async function * readBytes (source: AsyncIterable<Buffer>): AsyncGenerato
 }
 
 function withoutMark (head: Buffer): Buffer {
-  const [first, second] = head
-  const marked = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)
-  // without a mark, a text that starts with an ASCII character has one NUL in its first two bytes
-  if (marked || (second !== undefined && (first === 0) !== (second === 0))) {
-    throw new Problem('validation-failed', 'The file is UTF-16 text. Save it as UTF-8 and load it again.')
-  }
+  if (isUtf16(head.subarray(0, HEAD_BYTES))) throw new Problem('validation-failed', 'The file is UTF-16 text. Save it as UTF-8 and load it again.')
   return head.subarray(0, BOM.length).equals(BOM) ? head.subarray(BOM.length) : head
+}
+
+/** It starts with a mark of UTF-16, or, as ASCII characters do there, with every other byte NUL. */
+function isUtf16 (head: Buffer): boolean {
+  const mark = head.subarray(0, 2).toString('hex')
+  if (mark === 'fffe' || mark === 'feff') return true
+  const alternates = (nul: number): boolean => head.every((byte, i) => (byte === 0) === (i % 2 === nul))
+  return head.length >= 4 && (alternates(0) || alternates(1))
 }
