@@ -36,6 +36,8 @@ export async function serveCommand (config: Config, role: Role): Promise<void> {
     throw error
   }
   closeWithGrace({ delay: CLOSE_MS_MAX, logger: false, onTimeout: () => { log.error('closing took too long') } }, async ({ err, signal }) => {
+    // npm passes on the Ctrl-C that the terminal has sent already: a second signal is not impatience. The time limit holds
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(name).on(name, () => {})
     if (err !== undefined) log.fatal({ err: loggedError(err) }, 'failed')
     log.info({ signal }, 'closing')
     await stop(running)
