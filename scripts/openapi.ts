@@ -4,12 +4,14 @@ import path from 'node:path'
 import { buildApp } from '../src/app.js'
 import { readConfig } from '../src/config.js'
 import { connectDatabase } from '../src/database/connect.js'
+import { openIntake } from '../src/orders/intake.js'
 import { newKeyMaterial, readKeyring } from '../src/sealing.js'
 
 const target = 'openapi/openapi.json'
 const config = readConfig({ LOG_LEVEL: 'warn' })
 const db = connectDatabase('postgres://nobody@localhost/none', config) // connects on first use, and there is none
-const app = await buildApp({ config, db, keyring: readKeyring(newKeyMaterial()) })
+const keyring = readKeyring(newKeyMaterial())
+const app = await buildApp({ config, db, keyring, intake: openIntake('postgres://localhost/none', config, db, keyring) })
 await app.ready()
 const made = `${JSON.stringify(app.swagger(), null, 2)}\n`
 await app.close()

@@ -9,6 +9,10 @@ import { buildLogger, type Logger } from './log.js'
 import { deliveryRoutes } from './deliveries/routes.js'
 import { eventRoutes } from './events/routes.js'
 import { licenseRoutes } from './licenses/routes.js'
+import type { Intake } from './orders/intake.js'
+import { orderRoutes } from './orders/routes.js'
+import { paymentRoutes } from './payments/routes.js'
+import { paymentSourceRoutes } from './payments/source-routes.js'
 import { authentication } from './plugins/authentication.js'
 import { connections } from './plugins/connections.js'
 import { health } from './plugins/health.js'
@@ -25,7 +29,7 @@ declare module 'fastify' {
   interface FastifyInstance { config: Config, db: Kysely<Database>, keyring: Keyring }
 }
 
-export interface Parts { config: Config, db: Kysely<Database>, keyring: Keyring, logger?: Logger }
+export interface Parts { config: Config, db: Kysely<Database>, keyring: Keyring, intake: Intake, logger?: Logger }
 
 const BODY_BYTES_MAX = 1024 * 1024 // an order of 1,000 lines is a tenth of it; loads are streamed and have their own limit
 const CHECK_INTERVAL_MS = 500 // node looks for late headers this often; its default of 30 s would be the real limit
@@ -33,7 +37,7 @@ const CHECK_INTERVAL_MS = 500 // node looks for late headers this often; its def
 const version = (): string => (JSON.parse(readFileSync(new URL(import.meta.url.includes('/dist/') ? '../../package.json' : '../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
 /** The HTTP service, every plugin and resource in order. Listens to nothing yet and needs no database to be built. */
-export async function buildApp ({ config, db, keyring, logger = buildLogger(config) }: Parts): Promise<FastifyInstance> {
+export async function buildApp ({ config, db, keyring, intake, logger = buildLogger(config) }: Parts): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -58,6 +62,9 @@ export async function buildApp ({ config, db, keyring, logger = buildLogger(conf
   await app.register(accountRoutes, { prefix: '/v1' })
   await app.register(productRoutes, { prefix: '/v1' })
   await app.register(poolRoutes, { prefix: '/v1' })
+  await app.register(orderRoutes, { prefix: '/v1', intake })
+  await app.register(paymentRoutes, { prefix: '/v1', intake })
+  await app.register(paymentSourceRoutes, { prefix: '/v1' })
   await app.register(deliveryRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })
   await app.register(licenseRoutes, { prefix: '/v1' })

@@ -10,8 +10,14 @@ export type Reader = Kysely<Database> | Transaction<Database>
 type Settings = Pick<Config, 'database_connections_max' | 'prepared_statements' | 'statement_timeout_ms' | 'lock_timeout_ms' |
   'idle_in_transaction_session_timeout_ms' | 'connection_timeout_ms'>
 
-/** A pool whose every wait is bounded, and whose lost connections never end the process. */
-export function connectPool (url: string, settings: Settings, options = ''): pg.Pool {
+/** Estimates of statements on JSON and arrays run high, and compiling them costs a hundred times what they do. */
+const OPTIONS = '-c jit=off'
+
+/**
+ * A pool whose every wait is bounded, and whose lost connections never end the process. `options`: server settings of its connections;
+ * a pooler that keeps no prepared statements passes none on, so there they belong to the role (docs/operations.md).
+ */
+export function connectPool (url: string, settings: Settings, options = OPTIONS): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: settings.database_connections_max,
@@ -22,7 +28,7 @@ export function connectPool (url: string, settings: Settings, options = ''): pg.
     // a frozen server sends nothing at all, so the client gives up by itself, after the server would have
     query_timeout: settings.statement_timeout_ms + 500,
     keepAlive: true,
-    ...(options === '' ? {} : { options }),
+    ...(settings.prepared_statements ? { options } : {}),
   })
   // Without the first listener a lost idle connection ends the process; without the second, one lost inside a transaction does.
   // Nothing to log: the query that meets the loss rejects, and the pool makes a new connection.

@@ -4,6 +4,12 @@ import type pg from 'pg'
 /** More distinct statements than the service has; past it they go unnamed, so that a connection's memory stays bounded. */
 const NAMES_MAX = 1000
 
+/** Whether a connection is of no use after this error. One that the server reported leaves it usable. */
+export function breaksConnection (error: unknown): boolean {
+  const { severity } = error as { severity?: string }
+  return severity === undefined || severity === 'FATAL' || severity === 'PANIC'
+}
+
 /**
  * Lets Kysely's statements be prepared once per connection: each text with parameters gets a name.
  * A statement without parameters stays unnamed, since migrations put several commands into one.
@@ -26,8 +32,7 @@ export function namedStatements (pool: pg.Pool, prepared: boolean): PostgresPool
           if (values === undefined || values.length === 0) return await client.query(text)
           return await client.query({ text, values: [...values], ...(prepared ? { name: nameOf(text) } : {}) })
         } catch (error) {
-          // an error the server reported leaves the connection usable; any other does not
-          if ((error as { severity?: string }).severity === undefined || (error as { severity?: string }).severity === 'FATAL') broken = true
+          broken ||= breaksConnection(error)
           throw error
         }
       }

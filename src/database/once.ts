@@ -40,7 +40,12 @@ export async function once (
     }
     const done = await work(trx)
     await trx.insertInto('idempotency_keys').values({
-      account_id, operation, key, fingerprint, status_code: done.status, resource_id: done.id,
+      account_id,
+      operation,
+      key,
+      fingerprint,
+      status_code: done.status,
+      resource_id: done.id,
       sealed: done.secret === undefined ? null : seal(keyring, context, Buffer.from(done.secret)),
     }).execute()
     return { ...done, repeated: false }

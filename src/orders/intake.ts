@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely'
 import type pg from 'pg'
-import type { Database } from '../database/connect.js'
+import type { Config } from '../config.js'
+import { connectPool, type Database } from '../database/connect.js'
 import { once } from '../database/once.js'
 import type { Keyring } from '../sealing.js'
 import { placeOrder } from './place.js'
-import { PLAIN_LICENSES_MAX, takeIn, type Arrival } from './take-in.js'
+import { PLAIN_LICENSES_MAX, TAKE_IN_OPTIONS, takeIn, type Arrival } from './take-in.js'
 
 export interface Placement { id: string, created: boolean }
 
@@ -19,12 +20,14 @@ const DECLINED = new Set(['23505', '22012', '40P01', '40001', '55P03'])
 
 /**
  * The third place where transactions begin, beside routes and jobs: `takeIn` commits by itself, and takes a list so that waiting
- * orders can be gathered into one statement. The connections of `pool` have TAKE_IN_OPTIONS.
+ * orders can be gathered into one statement. It has connections of its own; end them with `close()`.
  */
-export function createIntake ({ db, pool, keyring, prepared }: { db: Kysely<Database>, pool: pg.Pool, keyring: Keyring, prepared: boolean }): Intake {
+export function openIntake (url: string, config: Config, db: Kysely<Database>, keyring: Keyring): Intake & { close (): Promise<void> } {
+  const pool = connectPool(url, config, TAKE_IN_OPTIONS)
   return {
+    close: () => pool.end(),
     async place (arrival) {
-      if (await isPlain(pool, prepared, arrival)) return { id: arrival.order_id, created: true }
+      if (await isPlain(pool, config.prepared_statements, arrival)) return { id: arrival.order_id, created: true }
       const { id, status } = await once(db, keyring, arrival.idempotency, async (trx) => {
         const placement = await placeOrder(trx, arrival)
         return { id: placement.id, status: placement.created ? 201 : 200 }

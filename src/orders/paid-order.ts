@@ -16,14 +16,14 @@ export interface PaidOrder {
 
 export interface Customer {
   email: string
-  first_name?: string
-  last_name?: string
-  company?: string
-  phone?: string
-  country?: string
-  city?: string
-  zip?: string
-  address?: string
+  first_name?: string | undefined
+  last_name?: string | undefined
+  company?: string | undefined
+  phone?: string | undefined
+  country?: string | undefined
+  city?: string | undefined
+  zip?: string | undefined
+  address?: string | undefined
 }
 
 export interface PaidLine {

@@ -71,7 +71,9 @@ async function fulfill (trx: Transaction<Database>, account_id: string, order_id
 }
 
 /** What is still queued is short: it stays queued, except where the pool's policy is to fail. */
-async function settleShortage (trx: Transaction<Database>, account_id: string, order_id: string, lines: readonly RoutedLine[], refusable: boolean): Promise<void> {
+async function settleShortage (
+  trx: Transaction<Database>, account_id: string, order_id: string, lines: readonly RoutedLine[], refusable: boolean
+): Promise<void> {
   const short = await trx.selectFrom('backorders').select(['line_item_id', 'pool_id', 'missing'])
     .where('account_id', '=', account_id).where('line_item_id', 'in', lines.map((_, index) => lineItemId(order_id, index))).execute()
   if (short.length === 0) return

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { breaksConnection } from '../database/named-statements.js'
 import { idempotencyLock, type IdempotencyKey } from '../database/once.js'
 import type { PaidOrder, ReceivedEvent } from './paid-order.js'
 
@@ -129,7 +130,7 @@ select order_id from placed
 where 1 / (case when (select count(*) from taken) = (select count(*) from kept) then 1 else 0 end) = 1`
 
 /** Takes in the arrivals of one account, as above. Returns the ids of the orders placed; a missing one goes the careful way. */
-export async function takeIn (pool: Pick<pg.Pool, 'query'>, prepared: boolean, account_id: string, arrivals: readonly Arrival[]): Promise<Set<string>> {
+export async function takeIn (pool: pg.Pool, prepared: boolean, account_id: string, arrivals: readonly Arrival[]): Promise<Set<string>> {
   const asked = arrivals.map(({ order_id, order, event, idempotency, actor }) => ({
     order_id,
     actor,
@@ -142,8 +143,17 @@ export async function takeIn (pool: Pick<pg.Pool, 'query'>, prepared: boolean, a
       ? {}
       : { operation: idempotency.operation, key: idempotency.key, lock: idempotencyLock(idempotency), fingerprint: idempotency.fingerprint.toString('hex') }),
   }))
-  const { rows } = await pool.query<{ order_id: string }>({
-    ...(prepared ? { name: 'take-in' } : {}), text: TAKE_IN, values: [account_id, JSON.stringify(asked)],
-  })
-  return new Set(rows.map((row) => row.order_id))
+  const client = await pool.connect()
+  let broken = false
+  try {
+    const { rows } = await client.query<{ order_id: string }>({
+      ...(prepared ? { name: 'take-in' } : {}), text: TAKE_IN, values: [account_id, JSON.stringify(asked)],
+    })
+    return new Set(rows.map((row) => row.order_id))
+  } catch (error) {
+    broken = breaksConnection(error)
+    throw error
+  } finally {
+    client.release(broken) // pool.query would drop the connection, and its prepared plan, after a mere duplicate
+  }
 }

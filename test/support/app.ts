@@ -7,6 +7,7 @@ import { buildApp, type Parts } from '../../src/app.js'
 import { readConfig, type Config } from '../../src/config.js'
 import type { Database } from '../../src/database/connect.js'
 import { inTransaction } from '../../src/database/transaction.js'
+import { openIntake } from '../../src/orders/intake.js'
 import { newKeyMaterial, readKeyring, type Keyring } from '../../src/sealing.js'
 import { testDatabase } from './database.js'
 
@@ -40,11 +41,15 @@ export async function testAccount (
 
 /** A service on a database of its own, ready for `app.inject`, with an operator and two vendors. Listen with `app.listen({ port: 0 })`. */
 export async function testApp (t: Teardown, env: NodeJS.ProcessEnv = {}, parts: Partial<Parts> = {}): Promise<TestApp> {
-  const { db, url } = await testDatabase(t)
+  const { db, url } = await testDatabase(t, env)
   const config = readConfig({ LOG_LEVEL: 'silent', ...env })
   const keyring = readKeyring(newKeyMaterial())
-  const app = await buildApp({ config, db, keyring, ...parts })
-  t.teardown(() => app.close())
+  const intake = openIntake(url, config, db, keyring)
+  const app = await buildApp({ config, db, keyring, intake, ...parts })
+  t.teardown(async () => {
+    await app.close()
+    await intake.close()
+  })
   await app.ready()
   const operator = await testAccount(db, 'operator')
   const vendor = await testAccount(db, 'vendor')

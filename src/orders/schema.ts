@@ -1,0 +1,109 @@
+import { Type } from 'typebox'
+import { sql } from 'kysely'
+import { rqlFields } from '../plugins/rql/index.js'
+import { Moment, Nullable, NullableMoment, OneOf, ref, Strict } from '../plugins/schema.js'
+
+export const MODES = ['live', 'test'] as const
+export const ORDER_STATUSES = ['paid', 'refunded', 'partially_refunded', 'disputed', 'charged_back', 'cancelled'] as const
+export const FULFILLMENT_STATUSES = ['pending', 'backordered', 'partial', 'fulfilled', 'unfulfilled'] as const
+export const DELIVERY_STATUSES = ['planned', 'sending', 'sent', 'failed', 'bounced', 'cancelled'] as const
+export const DELIVERY_REASONS = ['order', 'backorder', 'resend'] as const
+
+const text = (maxLength: number, example: string, description?: string) =>
+  Type.String({ minLength: 1, maxLength, examples: [example], ...(description === undefined ? {} : { description }) })
+
+const customerFields = {
+  email: Type.String({ minLength: 3, maxLength: 254, description: 'Exactly one plain address: the licenses are mailed to it', examples: ['ada@example.com'] }),
+  first_name: Type.Optional(text(255, 'Ada')),
+  last_name: Type.Optional(text(255, 'Lovelace')),
+  company: Type.Optional(text(255, 'Analytical Engines Ltd')),
+  phone: Type.Optional(text(64, '+44 20 7946 0000')),
+  country: Type.Optional(text(64, 'GB')),
+  city: Type.Optional(text(255, 'London')),
+  zip: Type.Optional(text(32, 'EC1A 1BB')),
+  address: Type.Optional(text(1000, '12 Example Street')),
+}
+const lineFields = {
+  external_id: Type.Optional(text(255, '1', 'Your id of the line, unique in the order; without one, its number from 1')),
+  product: text(255, 'sku-pro', 'The id or an external id of a product'),
+  quantity: Type.Integer({ minimum: 1, maximum: 10_000, examples: [2] }),
+  unit_amount: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Minor units of the currency', examples: [4900] })),
+}
+const orderFields = {
+  external_id: text(255, 'A-1001', 'Your id of the order: the same order again changes nothing'),
+  currency: Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217', examples: ['EUR'] }),
+  locale: Type.Optional(Type.String({ pattern: '^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$', description: 'The language of the mail', examples: ['de_DE'] })),
+  mode: Type.Optional(OneOf(MODES, { description: 'A test order takes licenses of test pools only. Default: live', examples: ['live'] })),
+  paid_at: Type.Optional(Type.String({ format: 'date-time', description: 'Default: now', examples: ['2026-01-31T10:15:00Z'] })),
+}
+export const LINES_MAX = 100
+
+export const NewOrder = Strict({
+  ...orderFields, customer: Strict(customerFields), line_items: Type.Array(Strict(lineFields), { minItems: 1, maxItems: LINES_MAX }),
+}, { $id: 'NewOrder' })
+
+/** The same order inside a signed webhook, where what is not known is ignored. */
+export const SignedOrder = Type.Object({
+  ...orderFields, customer: Type.Object(customerFields), line_items: Type.Array(Type.Object(lineFields), { minItems: 1, maxItems: LINES_MAX }),
+})
+
+const OrderLicense = Type.Object({
+  id: Type.String({ examples: ['LI-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
+  unit: Type.Integer({ minimum: 1, maximum: 10_000, description: 'Which unit of the line it is for' }),
+  masked: Type.String({ description: 'Enough to recognise it; `POST /v1/licenses/{id}/reveal` shows the key', examples: ['ABCD-…-7F'] }),
+  state: OneOf(['allocated', 'revoked']),
+  allocated_at: Moment(),
+  seen_at: NullableMoment({ description: 'When somebody may first have seen the key; null: nobody has' }),
+}, { $id: 'OrderLicense' })
+
+const LineItem = Type.Object({
+  id: Type.String({ examples: ['OR-19ab3c4d5e6f0a1b2c3d4e5f607-1'] }),
+  external_id: Type.String(),
+  product_id: Type.String({ examples: ['PRD-123-456-789'] }),
+  pool_id: Type.String({ description: 'Where it is filled from' }),
+  quantity: Type.Integer({ minimum: 1, maximum: 10_000 }),
+  unit_amount: Nullable(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+  slots: Type.Integer({ minimum: 0, maximum: 10_000, description: 'How many licenses it gets, by the quantity rule of its pool' }),
+  fulfillment_status: OneOf(FULFILLMENT_STATUSES),
+}, { $id: 'LineItem' })
+
+const OrderDelivery = Type.Object({
+  id: Type.String({ examples: ['DE-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
+  product_id: Type.String(),
+  license_ids: Type.Array(Type.String()),
+  reason: OneOf(DELIVERY_REASONS),
+  status: OneOf(DELIVERY_STATUSES),
+}, { $id: 'OrderDelivery' })
+
+const summaryFields = {
+  id: Type.String({ examples: ['OR-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
+  external_id: Type.String({ examples: ['A-1001'] }),
+  source_id: Type.String({ description: 'The payment source it came from, or api-live, api-test', examples: ['PS-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
+  status: OneOf(ORDER_STATUSES),
+  fulfillment_status: OneOf(FULFILLMENT_STATUSES, { description: 'fulfilled: every slot has its license. partial: some have. backordered: all wait for stock. unfulfilled: the pool refused' }),
+  mode: OneOf(MODES),
+  currency: Type.String({ examples: ['EUR'] }),
+  locale: Nullable(Type.String()),
+  customer: Type.Object(customerFields),
+  paid_at: Moment(),
+  created_at: Moment(),
+}
+
+export const OrderSummary = Type.Object(summaryFields, { $id: 'OrderSummary', description: 'An order as lists show it' })
+const LineItemWithLicenses = Type.Object({ ...LineItem.properties, licenses: Type.Array(ref(OrderLicense)) }, { $id: 'LineItemWithLicenses' })
+export const Order = Type.Object({ ...summaryFields, line_items: Type.Array(ref(LineItemWithLicenses)), deliveries: Type.Array(ref(OrderDelivery)) }, { $id: 'Order' })
+
+export const orderSchemas = [NewOrder, OrderLicense, OrderDelivery, LineItemWithLicenses, OrderSummary, Order]
+
+export const orderFieldsOfLists = rqlFields({
+  id: { type: 'text', example: 'OR-19ab3c4d5e6f0a1b2c3d4e5f607' },
+  external_id: { type: 'text', example: 'A-1001' },
+  source_id: { type: 'text' },
+  status: { type: 'text', values: ORDER_STATUSES },
+  fulfillment_status: { type: 'text', values: FULFILLMENT_STATUSES, example: 'backordered' },
+  mode: { type: 'text', values: MODES },
+  currency: { type: 'text', example: 'EUR' },
+  'customer.email': { type: 'text', column: sql`customer ->> 'email'`, example: 'ada@example.com' },
+  paid_at: { type: 'timestamp' },
+  created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+})

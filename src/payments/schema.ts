@@ -1,0 +1,73 @@
+import { Type } from 'typebox'
+import { MODES } from '../orders/schema.js'
+import { rqlFields } from '../plugins/rql/index.js'
+import { Moment, Nullable, NullableMoment, OneOf, Strict } from '../plugins/schema.js'
+import { CHECKOUT_KINDS } from './checkouts.js'
+
+export const EVENT_STATUSES = ['processed', 'failed', 'ignored'] as const
+const Name = Type.String({ minLength: 1, maxLength: 255, examples: ['shop'] })
+const SourceId = Type.String({ examples: ['PS-19ab3c4d5e6f0a1b2c3d4e5f607'] })
+
+export const NewPaymentSource = Strict({
+  kind: OneOf(CHECKOUT_KINDS, { description: 'Which checkout posts the webhooks', examples: ['standard-webhooks'] }),
+  name: Name,
+  mode: Type.Optional(OneOf(MODES, { description: 'Its orders take licenses of pools of this mode only. Default: live' })),
+  secret: Type.Optional(Type.String({
+    pattern: '^whsec_[A-Za-z0-9+/]{32,88}={0,2}$', description: 'The signing secret where the checkout made it; without it, one is made here', examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+  })),
+}, { $id: 'NewPaymentSource' })
+
+export const ChangedPaymentSource = Strict({ name: Name }, { $id: 'ChangedPaymentSource' })
+
+const sourceFields = {
+  id: SourceId,
+  kind: OneOf(CHECKOUT_KINDS),
+  name: Type.String(),
+  mode: OneOf(MODES),
+  url: Type.String({ description: 'Where the checkout posts its webhooks', examples: ['https://licenses.example.com/v1/payments/PS-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
+  created_at: Moment(),
+  updated_at: Moment(),
+}
+export const PaymentSource = Type.Object(sourceFields, { $id: 'PaymentSource' })
+export const PaymentSourceWithSecret = Type.Object({
+  ...sourceFields, secret: Type.String({ description: 'Shown this once', examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'] }),
+}, { $id: 'PaymentSourceWithSecret' })
+
+const eventFields = {
+  id: Type.String({ examples: ['PE-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
+  status: OneOf(EVENT_STATUSES, { description: 'processed: its order is placed. failed: see reason; mend it and replay. ignored: nothing to do for it' }),
+  order_id: Nullable(Type.String()),
+  reason: Nullable(Type.String({ description: 'Why it is not processed' })),
+}
+export const Receipt = Type.Object(eventFields, { $id: 'PaymentReceipt' })
+export const PaymentEvent = Type.Object({
+  ...eventFields,
+  source_id: SourceId,
+  event_key: Type.String({ description: 'The checkout\'s own id of the event: a repeat has the same' }),
+  type: Type.String({ examples: ['order.paid'] }),
+  occurred_at: Moment(),
+  received_at: Moment(),
+  processed_at: NullableMoment(),
+}, { $id: 'PaymentEvent' })
+
+export const paymentSourceSchemas = [NewPaymentSource, ChangedPaymentSource, PaymentSource, PaymentSourceWithSecret]
+export const paymentEventSchemas = [Receipt, PaymentEvent]
+
+export const sourceFieldsOfLists = rqlFields({
+  id: { type: 'text' },
+  kind: { type: 'text', values: CHECKOUT_KINDS },
+  name: { type: 'text', ordering: true },
+  mode: { type: 'text', values: MODES },
+  created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+})
+
+export const eventFieldsOfLists = rqlFields({
+  id: { type: 'text' },
+  source_id: { type: 'text' },
+  event_key: { type: 'text' },
+  type: { type: 'text', example: 'order.paid' },
+  status: { type: 'text', values: EVENT_STATUSES, example: 'failed' },
+  order_id: { type: 'text' },
+  occurred_at: { type: 'timestamp', ordering: true },
+  received_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+})
