@@ -17,9 +17,19 @@ export function queryText (url: string): string {
   const start = url.indexOf('?')
   const raw = start === -1 ? '' : url.slice(start + 1)
   if (raw.length > QUERY_CHARACTERS_MAX) throw new Problem('query-invalid', `the query is longer than ${QUERY_CHARACTERS_MAX} characters`)
-  const text = decodePercents(raw)
+  const text = decodePercents(decodeBytes(raw))
   if (/\0|\p{Surrogate}/u.test(text)) throw new Problem('query-invalid', 'the query holds a character that is not text: NUL or half a surrogate pair')
   return text
+}
+
+/** Node hands over the bytes of a URL as Latin-1, and some clients (curl) send UTF-8 without escaping it. */
+function decodeBytes (raw: string): string {
+  if (!/[\x80-\xff]/.test(raw)) return raw
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(raw, 'latin1'))
+  } catch {
+    throw new Problem('query-invalid', 'the query is not UTF-8')
+  }
 }
 
 /** One well-formed UTF-8 character at a time, so that a bad escape spoils nothing around it. */
