@@ -1,5 +1,5 @@
 import { escapeHtml, fillHtml, fillSubject, fillText, keysAsHtml, oneLine, textToHtml, type Tags } from './tags.js'
-import { DEFAULT_LANGUAGE, wordings, type Wording } from './wording.js'
+import { wordingFor, type Wording } from './wording.js'
 
 /** A vendor's words. `html` absent: made from the text. */
 export interface MailTemplate { subject: string, text: string, html?: string }
@@ -118,7 +118,7 @@ ${escapeHtml(sender)}</p>
 export function render (letter: Letter): Rendered {
   const product = localized(letter.product, letter.order.locale)
   const { subject, text, html } = product.mail_template
-  const words = wordings[locale(letter.order.locale ?? '').split('_')[0] ?? ''] ?? wordings[DEFAULT_LANGUAGE] as Wording
+  const words = wordingFor(locale(letter.order.locale ?? '').split('_')[0] ?? '')
   const tags = tagsOf({ ...letter, product })
   const values = { tags, keys: letter.keys }
   const sender = oneLine(letter.sender)

@@ -9,7 +9,9 @@ const LENGTH_MAX = 10_000_000
 const TAG = /\{([A-Z_]{1,32})\}/g
 
 /** The text would be too long to be mailed. */
-export class TextTooLong extends Error {}
+export class TextTooLong extends Error {
+  override readonly name = 'TextTooLong'
+}
 
 /** Replaces {…} in one pass: what a tag stands for is not looked at for tags again, and nothing in a text is ever run. */
 function replaceTags (

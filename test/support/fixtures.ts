@@ -61,10 +61,13 @@ export interface OrderOptions {
 }
 
 /** A paid order of the whole stock of a pool, one unit a license, allocated, its mail planned. */
-export async function filledOrder (shop: Shop, product_id: string, { pool_id, license_ids }: Stocked, options: OrderOptions = {}): Promise<{ order_id: string, delivery_id: string }> {
+export async function filledOrder (
+  shop: Shop, product_id: string, { pool_id, license_ids }: Stocked, options: OrderOptions = {}
+): Promise<{ order_id: string, delivery_id: string }> {
   const { db, account_id } = shop
   const order_id = newId('OR')
-  const { customer = { email: 'ana@example.com', first_name: 'Ana', last_name: 'Souza' }, external_id = order_id, currency = 'EUR', locale = null, unit_amount = 4900, deliver = true } = options
+  const { customer = { email: 'ana@example.com', first_name: 'Ana', last_name: 'Souza' }, external_id = order_id, currency = 'EUR' } = options
+  const { locale = null, unit_amount = 4900, deliver = true } = options
   const line_item_id = `${order_id}-1`
   const [delivery_id = ''] = await inTransaction(db, async (trx) => {
     await trx.insertInto('orders').values({

@@ -1,12 +1,14 @@
 const DEADLINE_MS = 15_000
 const INTERVAL_MS = 15
 
+type Maybe<T> = T | undefined | false | null
+
 /**
  * Looks again and again until there is something, and returns it. For waiting on a condition of another process or connection.
  *
  * @throws Error after 15 seconds, or `deadline_ms`
  */
-export async function until<T> (what: string, look: () => Promise<T | undefined | false | null> | T | undefined | false | null, deadline_ms = DEADLINE_MS): Promise<T> {
+export async function until<T> (what: string, look: () => Maybe<T> | Promise<Maybe<T>>, deadline_ms = DEADLINE_MS): Promise<T> {
   const deadline = Date.now() + deadline_ms
   for (;;) {
     const found = await look()
