@@ -1,0 +1,168 @@
+import { sql, type Kysely } from 'kysely'
+import t from 'tap'
+import type { Database } from '../../src/database/connect.js'
+import { checkInvariants, checks } from '../../src/fsck/invariants.js'
+import { openLicenses } from '../../src/fsck/open-licenses.js'
+import { newId } from '../../src/ids.js'
+import { newKeyMaterial, readKeyring } from '../../src/sealing.js'
+import { testDatabase } from '../support/database.js'
+import { filledOrder, poolOf, productOf, vendorShop, type Shop } from '../support/fixtures.js'
+import { assertInvariants } from '../support/invariants.js'
+
+/** A sound database: a pool in stock, one sold out whose mail was sent, one empty for which a line of two waits. */
+async function soundShop (db: Kysely<Database>): Promise<Shop> {
+  const shop = await vendorShop(db)
+  const [inStock, soldOut, empty] = [await productOf(shop), await productOf(shop), await productOf(shop)]
+  await poolOf(shop, inStock, ['A-1', 'A-2', 'A-3', 'A-4'])
+  const sold = await poolOf(shop, soldOut, ['B-1', 'B-2', 'B-3'])
+  await filledOrder(shop, soldOut, sold)
+  await sql`update deliveries set status = 'sent', sent_at = now(), next_attempt_at = null`.execute(db)
+  await sql`insert into license_sightings (account_id, license_id, how) select account_id, license_id, 'mailed' from allocations`.execute(db)
+  const { pool_id } = await poolOf(shop, empty, [])
+  await waitingOrder(shop, empty, pool_id)
+  return shop
+}
+
+async function waitingOrder ({ db, account_id }: Shop, product_id: string, pool_id: string): Promise<void> {
+  const order_id = newId('OR')
+  const line_item_id = `${order_id}-1`
+  const status = { fulfillment_status: 'backordered' }
+  await db.insertInto('orders').values({
+    account_id, id: order_id, source_id: 'api-live', external_id: order_id, mode: 'live', currency: 'EUR', customer: '{}', paid_at: new Date(), ...status,
+  }).execute()
+  await db.insertInto('line_items').values({ account_id, id: line_item_id, order_id, external_id: '1', product_id, pool_id, quantity: 2, ...status }).execute()
+  await db.insertInto('slots').values([1, 2].map((unit) => ({ account_id, line_item_id, unit }))).execute()
+  await db.insertInto('backorders').values({ account_id, pool_id, queue: 1, order_id, line_item_id, missing: 2 }).execute()
+}
+
+const SOLD = '(select pool_id from allocations limit 1)'
+const EMPTY = '(select pool_id from backorders limit 1)'
+const ONE_IN_STOCK = '(select min(license_id) from stock)'
+
+/** What breaks each invariant. Where a constraint of the database would refuse that, it is dropped first. */
+const plants: Record<string, string[]> = {
+  'every license is in exactly one state: available, allocated, revoked or withdrawn': [
+    `delete from stock where license_id = ${ONE_IN_STOCK}`,
+    "insert into withdrawals (account_id, license_id, pool_id, reason, created_by) select account_id, license_id, pool_id, 'gone', 'x' from stock limit 1",
+    "update allocations set ended_as = 'released', ended_at = now() where unit = 1",
+    'insert into stock (account_id, pool_id, position, license_id) select account_id, pool_id, 90, license_id from allocations where unit = 1',
+  ],
+  'whatever is in stock, allocated or withdrawn was loaded into that pool': [
+    "insert into stock (account_id, pool_id, position, license_id) select account_id, pool_id, 90, 'LI-ghost' from stock limit 1",
+    `update stock set pool_id = ${SOLD}, position = 90 where license_id = ${ONE_IN_STOCK}`,
+  ],
+  'per pool, loaded = available + held + allocated + revoked + expired + withdrawn': [
+    `delete from stock where license_id = ${ONE_IN_STOCK}`,
+    "insert into stock (account_id, pool_id, position, license_id) select account_id, pool_id, 90, 'LI-ghost' from stock limit 1",
+  ],
+  'a batch has as many licenses as it says, all of its own pool': [
+    'update batches set loaded = loaded + 1',
+    "update batches set status = 'abandoned', loaded_at = null",
+    `update licenses set pool_id = ${EMPTY} where id = ${ONE_IN_STOCK}`,
+  ],
+  'a license has the mode of its pool': [`update licenses set mode = 'test' where id = ${ONE_IN_STOCK}`],
+  'every position is below the next free one of its pool': [
+    'update pools set next_position = 4 where id = (select pool_id from stock limit 1)',
+    `update pools set next_position = 3 where id = ${SOLD}`,
+  ],
+  'no position in stock was allocated before': [
+    'insert into stock (account_id, pool_id, position, license_id) select account_id, pool_id, position, license_id from allocations limit 1',
+  ],
+  'the routes of a pool are those of its products and currency': [
+    `delete from pool_routes where pool_id = ${SOLD}`,
+    `update pools set currency = 'USD' where id = ${SOLD}`,
+    `update pools set product_ids = '{}' where id = ${SOLD}`,
+  ],
+  'a slot holds at most one license': [
+    `drop index allocations_one_license;
+     insert into allocations (account_id, pool_id, position, license_id, order_id, line_item_id, unit)
+     select s.account_id, s.pool_id, s.position, s.license_id, a.order_id, a.line_item_id, a.unit from stock s, allocations a limit 1`,
+  ],
+  'an allocated license is in exactly one slot': [
+    'update slots set cancelled_at = now() where unit = 1',
+    `drop index allocations_one_holder;
+     insert into allocations (account_id, pool_id, position, license_id, order_id, line_item_id, unit)
+     select a.account_id, a.pool_id, 90, a.license_id, b.order_id, b.line_item_id, 1 from allocations a, backorders b limit 1`,
+  ],
+  'an allocation is of the order and pool of its line': [
+    "update allocations set order_id = 'OR-other' where unit = 1",
+    `update allocations set pool_id = ${EMPTY} where unit = 1`,
+  ],
+  'the slots of a line are numbered from 1 without a gap: one, or one per unit of its quantity': [
+    'insert into slots (account_id, line_item_id, unit) select account_id, line_item_id, 3 from backorders',
+    'delete from slots where unit = 1 and line_item_id = (select line_item_id from backorders)',
+    'update line_items set quantity = 5',
+  ],
+  'the fulfillment_status of a line agrees with its slots and its backorder': [
+    "update line_items set fulfillment_status = 'partial' where fulfillment_status = 'fulfilled'",
+    "update line_items set fulfillment_status = 'fulfilled' where fulfillment_status = 'backordered'",
+    'delete from backorders',
+  ],
+  'the fulfillment_status of an order agrees with its lines': [
+    "update orders set fulfillment_status = 'partial' where fulfillment_status = 'fulfilled'",
+    'alter table line_items drop constraint line_items_account_id_order_id_fkey; update line_items set order_id = order_id || \'x\'',
+  ],
+  'a backorder misses what its line still lacks, in the pool of its line': [
+    'update backorders set missing = 1',
+    `update backorders set pool_id = ${SOLD}`,
+  ],
+  'nobody waits at the head of a queue for what is in stock': [
+    `update stock set pool_id = ${EMPTY}`,
+    `update pools set on_shortage = 'partial' where id = ${EMPTY}; update stock set pool_id = ${EMPTY} where license_id = ${ONE_IN_STOCK}`,
+  ],
+  'an order has the mode of its source and of the pools of its lines': [
+    "update orders set mode = 'test', source_id = 'api-test'",
+    "update orders set source_id = 'api-test'",
+    "update orders set source_id = 'PS-none'",
+  ],
+  'a processed payment event has its order': [
+    `insert into payment_events (account_id, id, source_id, event_key, type, status, order_id, body, occurred_at, processed_at)
+     select account_id, 'PE-1', 'PS-1', 'e', 'order.paid', 'processed', 'OR-none', '', now(), now() from orders limit 1`,
+  ],
+  'a delivery holds licenses of its own order only': [`update deliveries set license_ids = license_ids || ${ONE_IN_STOCK}`],
+  'the licenses of a delivery that was sent, or may have been, are marked as seen': [
+    'delete from license_sightings where license_id = (select min(license_id) from license_sightings)',
+    "update license_sightings set how = 'revealed'",
+  ],
+  'every allocated license is in a delivery of its order': [
+    'delete from deliveries',
+    "update deliveries set status = 'cancelled', sent_at = null",
+    'update deliveries set license_ids = license_ids[1:2]',
+  ],
+}
+
+// Guarantee: fsck passes a sound database.
+t.test('a sound database has no violation', async (t) => {
+  const { db } = await testDatabase(t)
+  await soundShop(db)
+  await assertInvariants(t, db)
+})
+
+// Guarantee: no check is only decoration: for each there is a fault that it finds.
+t.test('every check has a fault that it must find', async (t) => {
+  t.strictSame(checks.map(({ name }) => name), Object.keys(plants))
+})
+
+// Guarantee: each fault, planted alone in a sound database, is found by the check that stands for it.
+for (const [check, statements] of Object.entries(plants)) {
+  t.test(`found: not ${check}`, async (t) => {
+    for (const statement of statements) {
+      const { db } = await testDatabase(t)
+      await soundShop(db)
+      await sql.raw(statement).execute(db)
+      const found = (await checkInvariants(db)).find((violation) => violation.check === check)
+      t.ok(found, statement)
+      t.ok(found !== undefined && found.total >= 1 && found.ids.length >= 1 && found.ids.length <= 10, 'with how many, and the first of them')
+    }
+  })
+}
+
+// Guarantee: with --open, a license sealed with another key, moved to another row, or with another fingerprint is found.
+t.test('licenses that do not open are found', async (t) => {
+  const { db } = await testDatabase(t)
+  const { keyring } = await soundShop(db)
+  t.strictSame(await openLicenses(db, keyring), { opened: 7, violations: [] })
+  t.match(await openLicenses(db, readKeyring(newKeyMaterial())), { opened: 7, violations: [{ total: 7 }] }, 'another key material')
+  await sql`update licenses set sealed = (select max(sealed) from licenses)`.execute(db)
+  t.match(await openLicenses(db, keyring), { violations: [{ total: 6 }] }, 'one ciphertext in every row opens in its own only')
+})
