@@ -1,6 +1,6 @@
 // The process that does what is not done while a caller waits. Any number may run against one database.
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type { Config } from './config.js'
 import type { Database } from './database/connect.js'
 import { purgeIdempotencyKeys } from './database/purge-idempotency-keys.js'
@@ -8,6 +8,8 @@ import { inTransaction } from './database/transaction.js'
 import { claimDeliveries } from './deliveries/claim.js'
 import { sendDelivery, type Log, type Post } from './deliveries/send.js'
 import { waitForWake } from './deliveries/wake.js'
+import { fillPool } from './licenses/fill.js'
+import { reshelve, strandedPools, waitingPools } from './licenses/reshelve.js'
 import { sweepStaging } from './licenses/sweep-staging.js'
 import { loggedError } from './log.js'
 import { readMailbox } from './mailer/address.js'
@@ -32,8 +34,15 @@ const STAGING_STILL_MS = 15 * MINUTE
 /** Beside sending: what is done again and again, one line each. */
 const jobs: readonly Job[] = [
   ['purge idempotency keys', HOUR, purgeIdempotencyKeys],
+  ['reshelve stranded stock', 30 * SECOND, (db) => inEach(db, strandedPools, reshelve)],
+  ['fill backorders', 30 * SECOND, (db) => inEach(db, waitingPools, (trx, { account_id, pool_id }) => fillPool(trx, account_id, pool_id))],
   ['sweep staging', MINUTE, (db) => inTransaction(db, (trx) => sweepStaging(trx, STAGING_STILL_MS))],
 ]
+
+/** Works on each of what is found, in a transaction of its own. */
+async function inEach<T> (db: Kysely<Database>, find: (db: Kysely<Database>) => Promise<T[]>, work: (trx: Transaction<Database>, found: T) => Promise<unknown>): Promise<void> {
+  for (const found of await find(db)) await inTransaction(db, (trx) => work(trx, found))
+}
 
 /** How long a job that failed waits: a database that comes back is noticed well within five seconds. */
 const RETRY_MS = SECOND

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { breaksConnection } from '../database/named-statements.js'
 import { idempotencyLock, type IdempotencyKey } from '../database/once.js'
+import { MARK_WINDOW } from '../licenses/reshelve.js'
 import type { PaidOrder, ReceivedEvent } from './paid-order.js'
 
 /** An order at the door, with what must commit together with it. */
@@ -26,9 +27,6 @@ export const PLAIN_LICENSES_MAX = 256
  * rows and a limit by column for a tenth of the stock, and with hash joins walks all of it (docs/decisions/0004).
  */
 export const TAKE_IN_OPTIONS = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c plan_cache_mode=force_generic_plan'
-
-/** How far below the greatest allocated position a take looks: positions of transactions in flight or just undone. */
-const MARK_WINDOW = 256
 
 /**
  * Orders that are new and whose pools have enough, placed whole: one statement, one round trip, one commit. For each
