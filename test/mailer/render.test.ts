@@ -58,6 +58,7 @@ t.test('tags', async (t) => {
     DATE: '2026-03-04',
   })) t.ok(filled.includes(`\n${tag}=${value}\n`), `${tag}=${value}`)
 
+  // eslint-disable-next-line no-template-curly-in-string
   const code = "{{7*7}} $\u007b7*7} <%= 7*7 %> {{constructor.constructor('x')()}} {__proto__} {constructor} {UNKNOWN_TAG} {key} {7*7} $& $1 $`"
   t.ok(render(letter({ product: withText(code) })).text.includes(code), 'code comes out as written')
   t.ok(render(letter({ product: withText('x', `<p>${code}</p>`) })).html.includes(`<p>${code}</p>`), 'in HTML too')
