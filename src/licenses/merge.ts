@@ -62,6 +62,7 @@ export async function mergeBatch (trx: Transaction<Database>, batch: StagedBatch
 }
 
 async function lockBatch (trx: Transaction<Database>, { account_id, batch_id, mode }: StagedBatch): Promise<void> {
+  await sql`set local enable_seqscan = off`.execute(trx) // staging never has statistics; all that a merge reads has an index
   const lock = `merge\n${account_id}\n${mode}`
   const { rows: [merging] } = await sql<{ locked: boolean }>`select pg_try_advisory_xact_lock(hashtextextended(${lock}, 0)) as locked`.execute(trx)
   if (merging?.locked !== true) throw new MergeBusy()
@@ -96,7 +97,10 @@ async function addLicenses (trx: Transaction<Database>, batch: StagedBatch, stag
   return loaded
 }
 
-/** Takes what was not added out of staging, and says of the first lines which key they repeat. */
+/**
+ * Takes what was not added out of staging, and says of the first lines which key they repeat. Sub-selects and a lateral with
+ * a limit, as these look up row by row; of a join the planner would think, without statistics, that it has one row.
+ */
 async function dropDuplicates (trx: Transaction<Database>, batch: StagedBatch, staged: number): Promise<ReportLine[]> {
   const { account_id, batch_id, mode } = batch
   let first: Array<{ line: number, fingerprint: Buffer }> = []
@@ -104,14 +108,15 @@ async function dropDuplicates (trx: Transaction<Database>, batch: StagedBatch, s
     const { rows } = await sql<{ line: number, fingerprint: Buffer }>`
       delete from staged_licenses s
       where account_id = ${account_id} and batch_id = ${batch_id} and fingerprint >= ${from} and (${to}::bytea is null or fingerprint < ${to})
-        and not exists (select from licenses l where l.account_id = ${account_id} and l.id = s.license_id)
+        and (select id from licenses l where l.account_id = ${account_id} and l.id = s.license_id) is null
       returning line, fingerprint`.execute(trx)
     first = first.concat(rows).sort((a, b) => a.line - b.line).slice(0, LISTED_MAX)
   }
   const { rows } = await sql<{ line: number, held_since: number | null }>`
     select d.line, case when l.batch_id = ${batch_id} then l.line end as held_since
     from unnest(${first.map((row) => row.line)}::int[], ${first.map((row) => row.fingerprint)}::bytea[]) as d (line, fingerprint)
-    join licenses l on l.account_id = ${account_id} and l.mode = ${mode} and l.fingerprint = d.fingerprint
+    cross join lateral (
+      select batch_id, line from licenses where account_id = ${account_id} and mode = ${mode} and fingerprint = d.fingerprint limit 1) l
     order by d.line`.execute(trx)
   return rows.map(({ line, held_since }) => ({ line, reason: held_since === null ? 'the account has it already' : `it repeats line ${held_since}` }))
 }

@@ -32,6 +32,6 @@ function withoutMark (head: Buffer): Buffer {
 function isUtf16 (head: Buffer): boolean {
   const mark = head.subarray(0, 2).toString('hex')
   if (mark === 'fffe' || mark === 'feff') return true
-  const alternates = (nul: number): boolean => head.every((byte, i) => (byte === 0) === (i % 2 === nul))
+  const alternates = (nul: number): boolean => head.every((byte, i) => i % 2 === nul ? byte === 0 : byte >= 0x20)
   return head.length >= 4 && (alternates(0) || alternates(1))
 }

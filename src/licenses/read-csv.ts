@@ -37,21 +37,22 @@ export async function * readCsv (bytes: AsyncIterable<Buffer>): AsyncGenerator<L
 
 async function * readRows (rows: AsyncIterable<Row>): AsyncGenerator<LoadLine[]> {
   let column: number | undefined
+  let counted_twice = 0 // the parser counts a CRLF within quotes as two lines
   let lines: LoadLine[] = []
   for await (const { record, info } of rows) {
-    if (column === undefined) {
-      column = licenseColumn(record)
-      continue
-    }
-    const key = Buffer.from(record[column] ?? '', 'latin1')
-    if (isBlank(key)) lines.push({ line: info.lines, reason: 'its license column is empty' })
-    else lines.push(toLoadLine(info.lines, key))
+    counted_twice += record.reduce((sum, field) => sum + field.split('\r\n').length - 1, 0)
+    if (column === undefined) column = licenseColumn(record)
+    else lines.push(readRow(info.lines - counted_twice, Buffer.from(record[column] ?? '', 'latin1')))
     if (lines.length < ROWS_PER_YIELD) continue
     yield lines
     lines = []
   }
   if (column === undefined) throw new Problem('validation-failed', 'The file is empty: a header row with a column "license" or "key" is missing.')
   yield lines
+}
+
+function readRow (line: number, key: Buffer): LoadLine {
+  return isBlank(key) ? { line, reason: 'its license column is empty' } : toLoadLine(line, key)
 }
 
 function licenseColumn (header: string[]): number {

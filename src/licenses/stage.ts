@@ -44,47 +44,70 @@ const newChunk = (): Chunk =>
 export async function stageLines (
   db: Kysely<Database>, keyring: Keyring, batch: StagedBatch, read: AsyncIterable<LoadLine[]>, onProgress?: (lines: number) => void
 ): Promise<Staged> {
-  const result: Staged = { staged: 0, last_line: 0, rejected_count: 0, rejected: [] }
-  let chunk = newChunk()
-  let writing: Promise<void> = Promise.resolve()
-  const write = async (): Promise<void> => {
-    await writing
-    writing = writeChunk(db, batch, chunk)
-    writing.catch(() => {}) // it is awaited before the next chunk, or at the end
-    result.staged += chunk.lines.length
-    chunk = newChunk()
+  const staging = new Staging(db, keyring, batch)
+  try {
+    for await (const lines of read) {
+      await staging.take(lines)
+      onProgress?.(staging.result.last_line)
+    }
+    await staging.write()
+    await staging.writing
+    return staging.result
+  } finally {
+    await staging.writing.catch(() => {}) // a failed load writes nothing any more once this is over
   }
-  for await (const lines of read) {
+}
+
+class Staging {
+  readonly result: Staged = { staged: 0, last_line: 0, rejected_count: 0, rejected: [] }
+  writing: Promise<void> = Promise.resolve()
+  #chunk = newChunk()
+  readonly #db: Kysely<Database>
+  readonly #keyring: Keyring
+  readonly #batch: StagedBatch
+
+  constructor (db: Kysely<Database>, keyring: Keyring, batch: StagedBatch) {
+    this.#db = db
+    this.#keyring = keyring
+    this.#batch = batch
+  }
+
+  async take (lines: LoadLine[]): Promise<void> {
     for (const [i, line] of lines.entries()) {
-      if ('reason' in line) reject(result, line)
-      else add(chunk, keyring, batch, line.line, line.key)
-      if (chunk.lines.length >= CHUNK_LINES || chunk.bytes >= CHUNK_BYTES) await write()
+      if ('reason' in line) this.#reject(line)
+      else this.#add(line.line, line.key)
+      if (this.#chunk.lines.length >= CHUNK_LINES || this.#chunk.bytes >= CHUNK_BYTES) await this.write()
       if (i % LINES_PER_TURN === LINES_PER_TURN - 1) await setImmediate()
     }
-    result.last_line = lines.at(-1)?.line ?? result.last_line
-    if (Date.now() - chunk.begun_at >= CHUNK_AGE_MS) await write()
-    onProgress?.(result.last_line)
+    this.result.last_line = lines.at(-1)?.line ?? this.result.last_line
+    if (Date.now() - this.#chunk.begun_at >= CHUNK_AGE_MS) await this.write()
   }
-  await write()
-  await writing
-  return result
-}
 
-function reject (result: Staged, line: ReportLine): void {
-  result.rejected_count += 1
-  if (result.rejected.length < LISTED_MAX) result.rejected.push(line)
-}
+  /** Begins to write the chunk, once the one before is written. */
+  async write (): Promise<void> {
+    await this.writing
+    this.writing = writeChunk(this.#db, this.#batch, this.#chunk)
+    this.writing.catch(() => {}) // awaited with the next chunk, or at the end
+    this.result.staged += this.#chunk.lines.length
+    this.#chunk = newChunk()
+  }
 
-function add (chunk: Chunk, keyring: Keyring, batch: StagedBatch, line: number, key: Buffer): void {
-  const { account_id, pool_id, mode } = batch
-  const id = newId('LI')
-  const sealed = seal(keyring, [account_id, pool_id, id], key)
-  chunk.lines.push(line)
-  chunk.ids.push(id)
-  chunk.lengths.push(sealed.length)
-  chunk.fingerprints.push(fingerprint(keyring, account_id, mode, key))
-  chunk.sealed.push(sealed)
-  chunk.bytes += sealed.length
+  #reject (line: ReportLine): void {
+    this.result.rejected_count += 1
+    if (this.result.rejected.length < LISTED_MAX) this.result.rejected.push(line)
+  }
+
+  #add (line: number, key: Buffer): void {
+    const { account_id, pool_id, mode } = this.#batch
+    const id = newId('LI')
+    const sealed = seal(this.#keyring, [account_id, pool_id, id], key)
+    this.#chunk.lines.push(line)
+    this.#chunk.ids.push(id)
+    this.#chunk.lengths.push(sealed.length)
+    this.#chunk.fingerprints.push(fingerprint(this.#keyring, account_id, mode, key))
+    this.#chunk.sealed.push(sealed)
+    this.#chunk.bytes += sealed.length
+  }
 }
 
 /**
