@@ -35,12 +35,17 @@ export async function serveCommand (config: Config, role: Role): Promise<void> {
     await stop(running)
     throw error
   }
-  closeWithGrace({ delay: CLOSE_MS_MAX, logger: false, onTimeout: () => { log.error('closing took too long') } }, async ({ err, signal }) => {
+  const failed = (error: unknown): void => { log.fatal({ err: loggedError(error) }, 'failed') }
+  const onTimeout = (): void => { log.error('closing took too long') }
+  closeWithGrace({ delay: CLOSE_MS_MAX, logger: false, onTimeout, onSecondError: failed }, async ({ err, signal }) => {
     // npm passes on the Ctrl-C that the terminal has sent already: a second signal is not impatience. The time limit holds
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(name).on(name, () => {})
-    if (err !== undefined) log.fatal({ err: loggedError(err) }, 'failed')
+    if (err !== undefined) failed(err)
     log.info({ signal }, 'closing')
-    await stop(running)
+    await stop(running).catch((error: unknown) => {
+      failed(error)
+      throw error
+    })
     log.info('closed')
   })
 }
