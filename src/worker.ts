@@ -39,9 +39,13 @@ const jobs: readonly Job[] = [
   ['sweep staging', MINUTE, (db) => inTransaction(db, (trx) => sweepStaging(trx, STAGING_STILL_MS))],
 ]
 
-/** Works on each of what is found, in a transaction of its own. */
-async function inEach<T> (db: Kysely<Database>, find: (db: Kysely<Database>) => Promise<T[]>, work: (trx: Transaction<Database>, found: T) => Promise<unknown>): Promise<void> {
-  for (const found of await find(db)) await inTransaction(db, (trx) => work(trx, found))
+/** Works on each of what is found, in a transaction of its own. One that fails stops none of the others, and is reported at the end. */
+async function inEach<T> (
+  db: Kysely<Database>, find: (db: Kysely<Database>) => Promise<T[]>, work: (trx: Transaction<Database>, found: T) => Promise<unknown>
+): Promise<void> {
+  const failures: unknown[] = []
+  for (const found of await find(db)) await inTransaction(db, (trx) => work(trx, found)).catch((error: unknown) => failures.push(error))
+  if (failures.length > 0) throw failures[0]
 }
 
 /** How long a job that failed waits: a database that comes back is noticed well within five seconds. */

@@ -13,7 +13,9 @@ async function arrange (t: Test): Promise<TestApp & { shop: Shop }> {
   return { ...service, shop: { db: service.db, keyring: service.keyring, account_id: service.vendor.account_id } }
 }
 
-async function order (shop: Shop, keys: string[], deliver = true): Promise<{ order_id: string, delivery_id: string, license_ids: string[], product_id: string }> {
+interface Ordered { order_id: string, delivery_id: string, license_ids: string[], product_id: string }
+
+async function order (shop: Shop, keys: string[], deliver = true): Promise<Ordered> {
   const productId = await productOf(shop)
   const stocked = await poolOf(shop, productId, keys)
   return { ...await filledOrder(shop, productId, stocked, { deliver }), license_ids: stocked.license_ids, product_id: productId }

@@ -9,8 +9,10 @@ import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config.js'
 import { connectDatabase } from '../../src/database/connect.js'
 import { inTransaction } from '../../src/database/transaction.js'
-import { claimDeliveries } from '../../src/deliveries/claim.js'
+import { claimDeliveries, type ClaimedDelivery } from '../../src/deliveries/claim.js'
 import { findDelivery } from '../../src/deliveries/find.js'
+import { finishDelivery } from '../../src/deliveries/finish.js'
+import { keepClaim } from '../../src/deliveries/keep-claim.js'
 import { ATTEMPTS_MAX, RETRY_DELAYS_MS, retryDelayMs } from '../../src/deliveries/schedule.js'
 import { wakeWorker } from '../../src/deliveries/wake.js'
 import { newKeyMaterial, readKeyring } from '../../src/sealing.js'
@@ -281,6 +283,42 @@ t.test('a claim beside a refund', async (t) => {
   })
   t.strictSame(await claim(), [busy.delivery_id])
   t.strictSame(await claim(), [], 'what is being sent is nobody else\'s')
+})
+
+// Guarantee: a claim that lapsed can neither finish nor be kept: what it says about the delivery is not written down.
+t.test('a lapsed claim', async (t) => {
+  const shop = await arrange(t)
+  const { delivery_id: id } = await order(shop, ['KEY-A'])
+  const claim = (): Promise<ClaimedDelivery[]> =>
+    inTransaction(shop.db, (trx) => claimDeliveries(trx, { limit: 10, lease_ms: 20_000, domain: 'x.example' }))
+  const [first] = await claim()
+  await due(shop, id)
+  const [second] = await claim()
+  if (first === undefined || second === undefined) throw new Error('not claimed')
+  t.strictSame([first.attempt, second.attempt, second.message_id], [1, 2, first.message_id])
+  const finish = (claimed: ClaimedDelivery, outcome: 'sent' | 'bounced'): Promise<string | undefined> =>
+    inTransaction(shop.db, (trx) => finishDelivery(trx, claimed, { outcome, response: 'x' }))
+  t.equal(await finish(first, 'bounced'), undefined)
+  t.equal(await keepClaim(shop.db, first, 60_000), false)
+  t.match(await stateOf(shop, id), { status: 'sending', attempt_log: [{ outcome: null }, { outcome: null }] })
+  t.equal(await finish(second, 'sent'), 'sent')
+  t.equal(await finish(second, 'bounced'), undefined, 'and what is finished is finished')
+  t.strictSame(await eventsOf(shop, id), ['delivery.sent'])
+})
+
+// Guarantee (B5, I7): all that killed workers left is resumed, more than one claim takes at once; what no worker survives ends.
+t.test('many left behind', async (t) => {
+  const shop = await arrange(t)
+  const server = await mailServer(t)
+  const left = []
+  for (let i = 0; i < 25; i++) left.push(await order(shop, [`KEY-${i}`]))
+  const lethal = await order(shop, ['KEY-X'])
+  await shop.db.updateTable('deliveries').set({ status: 'sending', claim_id: 'CL-dead', attempts: 1, next_attempt_at: new Date(0) }).execute()
+  await shop.db.updateTable('deliveries').set({ attempts: ATTEMPTS_MAX }).where('id', '=', lethal.delivery_id).execute()
+  work(t, shop, { SMTP_URL: server.url, WORKER_CONCURRENCY: '2' })
+  for (const { delivery_id: id } of left) await reaches(shop, id, 'sent', 2)
+  t.match(await reaches(shop, lethal.delivery_id, 'failed', ATTEMPTS_MAX), { last_error: 'every try was used up' })
+  t.strictSame(await eventsOf(shop, lethal.delivery_id), ['delivery.failed'])
 })
 
 // Guarantee: the bell brings the mail at once, however long the poll.
