@@ -7,7 +7,7 @@ import { buildApp, type Parts } from '../../src/app.js'
 import { readConfig, type Config } from '../../src/config.js'
 import type { Database } from '../../src/database/connect.js'
 import { inTransaction } from '../../src/database/transaction.js'
-import { openIntake } from '../../src/orders/intake.js'
+import { openIntake, type Intake } from '../../src/orders/intake.js'
 import { newKeyMaterial, readKeyring, type Keyring } from '../../src/sealing.js'
 import { testDatabase } from './database.js'
 
@@ -20,6 +20,7 @@ export interface TestApp {
   url: string
   config: Config
   keyring: Keyring
+  intake: Intake
   operator: TestAccount
   vendor: TestAccount
   /** a second vendor: what is the first one's must be absent for it */
@@ -54,5 +55,5 @@ export async function testApp (t: Teardown, env: NodeJS.ProcessEnv = {}, parts: 
   const operator = await testAccount(db, 'operator')
   const vendor = await testAccount(db, 'vendor')
   const stranger = await testAccount(db, 'vendor')
-  return { app, db, url, config, keyring, operator, vendor, stranger }
+  return { app, db, url, config, keyring, intake, operator, vendor, stranger }
 }

@@ -25,12 +25,12 @@ async function onServer (statement: string): Promise<void> {
   }
 }
 
-/** A fresh, migrated database of the test's own, dropped when the test ends. */
-export async function testDatabase (t: Teardown): Promise<{ db: Kysely<Database>, url: string }> {
+/** A fresh, migrated database of the test's own, dropped when the test ends. `env`: settings other than the defaults. */
+export async function testDatabase (t: Teardown, env: NodeJS.ProcessEnv = {}): Promise<{ db: Kysely<Database>, url: string }> {
   const name = `test_${process.pid}_${randomBytes(6).toString('hex')}`
   await onServer(`create database ${name} template ${TEMPLATE} strategy file_copy`)
   const url = serverUrl(name)
-  const db = connectDatabase(url, readConfig({}))
+  const db = connectDatabase(url, readConfig(env))
   t.teardown(async () => {
     await db.destroy()
     await onServer(`drop database ${name} with (force)`)
