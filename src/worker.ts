@@ -72,10 +72,14 @@ async function repeat ([name, every_ms, run]: Job, { db, log }: Pick<WorkerOptio
   }
 }
 
+/** The right-hand side of our Message-IDs. */
+function domainOf ({ mail_from }: Config): string {
+  const { address } = readMailbox(mail_from)
+  return address.slice(address.indexOf('@') + 1)
+}
+
 /** Claims what is due whenever there is room, and sends each on its own: a slow mail server holds up its own mail. */
-async function sendAll (post: Post, config: Config, stopping: AbortSignal, cut: AbortSignal): Promise<void> {
-  const { address } = readMailbox(config.mail_from)
-  const domain = address.slice(address.indexOf('@') + 1)
+async function sendAll (post: Post, config: Config, domain: string, { stopping, cut }: Record<'stopping' | 'cut', AbortSignal>): Promise<void> {
   const busy = new Set<Promise<void>>()
   const claim = async (): Promise<void> => {
     const limit = config.worker_concurrency - busy.size
@@ -93,13 +97,17 @@ async function sendAll (post: Post, config: Config, stopping: AbortSignal, cut: 
   await Promise.all(busy)
 }
 
-/** Starts all jobs; each goes on whatever happens to the others, to the mail server or to the database. */
+/**
+ * Starts all jobs; each goes on whatever happens to the others, to the mail server or to the database.
+ *
+ * @throws Error when MAIL_FROM is not one mail address
+ */
 export function startWorker ({ db, config, keyring, log, transport = mailTransport(config) }: WorkerOptions): Worker {
   const stopping = new AbortController()
   const cut = new AbortController()
   const post: Post = { db, keyring, transport, log, lease_ms: config.delivery_lease_ms }
   const running = Promise.all([
-    sendAll(post, config, stopping.signal, cut.signal),
+    sendAll(post, config, domainOf(config), { stopping: stopping.signal, cut: cut.signal }),
     ...jobs.map((job) => repeat(job, { db, log }, stopping.signal)),
   ])
   return {
