@@ -18,4 +18,5 @@ create table product_refs (
   primary key (account_id, ref),
   foreign key (account_id, product_id) references products (account_id, id)
 );
-create index product_refs_product on product_refs (account_id, product_id);
+-- Not led by the account: the planner must see no other way to a name than the primary key, however small the table was.
+create index product_refs_product on product_refs (product_id, account_id);

@@ -91,7 +91,8 @@ create table stock (
   license_id text not null,
   primary key (account_id, pool_id, position)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
-create index stock_license on stock (account_id, license_id);
+-- Not led by the account: the planner must see no other way to a take's rows than the primary key.
+create index stock_license on stock (license_id, account_id);
 
 -- A row is one license taken out of stock unsold, for good.
 create table withdrawals (

@@ -42,7 +42,7 @@ create table payment_events (
   constraint payment_events_outcome check ((status = 'processed') = (processed_at is not null) and (status = 'processed') = (reason is null))
 );
 create index payment_events_received on payment_events (account_id, received_at, id);
-create index payment_events_order on payment_events (account_id, order_id);
+create index payment_events_order on payment_events (order_id, account_id);
 
 -- A row is one paid purchase. Hot: foreign keys lead only to rows of the same transaction (docs/decisions/0005).
 create table orders (
@@ -64,7 +64,7 @@ create table orders (
   constraint orders_once unique (account_id, source_id, external_id)
 );
 create index orders_created on orders (account_id, created_at, id);
-create index orders_customer_email on orders (account_id, (customer ->> 'email'));
+create index orders_customer_email on orders ((customer ->> 'email'), account_id);
 
 -- A row is one product and its quantity within an order.
 create table line_items (

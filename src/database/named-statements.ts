@@ -4,6 +4,9 @@ import type pg from 'pg'
 /** More distinct statements than the service has; past it they go unnamed, so that a connection's memory stays bounded. */
 const NAMES_MAX = 1000
 
+/** A statement that ends so has a shape that its caller chose: it gets no name, or callers could use all names up. */
+export const SHAPED_BY_CALLER = '/* shaped by the caller */'
+
 /** Whether a connection is of no use after this error. One that the server reported leaves it usable. */
 export function breaksConnection (error: unknown): boolean {
   const { severity } = error as { severity?: string }
@@ -30,7 +33,8 @@ export function namedStatements (pool: pg.Pool, prepared: boolean): PostgresPool
         try {
           if (typeof text !== 'string') return await client.query(text as pg.QueryConfig)
           if (values === undefined || values.length === 0) return await client.query(text)
-          return await client.query({ text, values: [...values], ...(prepared ? { name: nameOf(text) } : {}) })
+          const name = prepared && !text.endsWith(SHAPED_BY_CALLER) ? nameOf(text) : undefined
+          return await client.query({ text, values: [...values], ...(name === undefined ? {} : { name }) })
         } catch (error) {
           broken ||= breaksConnection(error)
           throw error

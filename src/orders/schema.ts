@@ -32,7 +32,7 @@ const lineFields = {
 const orderFields = {
   external_id: text(255, 'A-1001', 'Your id of the order: the same order again changes nothing'),
   currency: Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217', examples: ['EUR'] }),
-  locale: Type.Optional(Type.String({ pattern: '^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$', description: 'The language of the mail', examples: ['de_DE'] })),
+  locale: Type.Optional(Type.String({ pattern: '^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$', description: 'The language of the mail', examples: ['de_DE'] })),
   mode: Type.Optional(OneOf(MODES, { description: 'A test order takes licenses of test pools only. Default: live', examples: ['live'] })),
   paid_at: Type.Optional(Type.String({ format: 'date-time', description: 'Default: now', examples: ['2026-01-31T10:15:00Z'] })),
 }

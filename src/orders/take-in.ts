@@ -26,7 +26,7 @@ export const PLAIN_LICENSES_MAX = 256
  * What the connections of this statement set: index look-ups by nested loops, planned once. The planner takes a JSON text for a hundred
  * rows and a limit by column for a tenth of the stock, and with hash joins walks all of it (docs/decisions/0004).
  */
-export const TAKE_IN_OPTIONS = '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c plan_cache_mode=force_generic_plan'
+export const TAKE_IN_OPTIONS = '-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c plan_cache_mode=force_generic_plan'
 
 /**
  * Orders that are new and whose pools have enough, placed whole: one statement, one round trip, one commit. For each
@@ -34,10 +34,11 @@ export const TAKE_IN_OPTIONS = '-c enable_seqscan=off -c enable_hashjoin=off -c 
  * What is not plain (known, unroutable, short, behind a backorder) it leaves alone and does not return.
  *
  * Why it is written this way (figures in docs/decisions/0004): picked rows sit in a CTE, as a sub-select under LIMIT may be
- * planned and so locked more than once; the mark keeps the scan off the dead rows of `stock`; the look-ups of what is known have
- * a LIMIT, or they would be hashed: a read of the whole table; the delete is by key, and only for orders that were
- * inserted, as a parallel duplicate must not delete stock for an order that is not its own. Should the delete
- * find fewer rows than were picked, the division by zero at the end undoes all of it.
+ * planned and so locked more than once; the mark keeps the scan off the dead rows of `stock`; what is known already is found by
+ * the unique constraints when it is inserted, not by a look-up before (an order is then left alone, an event or a key fails
+ * the statement); the delete is by key, and only for orders that were inserted, as a parallel duplicate must not delete
+ * stock for an order that is not its own. Should the delete find fewer rows than were picked, the division by zero at the
+ * end undoes all of it.
  */
 const TAKE_IN = `
 with asked as materialized (
@@ -46,11 +47,7 @@ with asked as materialized (
     order_id text, source_id text, external_id text, mode text, currency text, locale text, customer jsonb, paid_at timestamptz,
     actor text, line_items json, event_id text, event_key text, event_type text, occurred_at timestamptz, event_body text,
     operation text, key text, lock text, fingerprint text)
-  where (select true from orders o where o.account_id = $1 and o.source_id = a.source_id and o.external_id = a.external_id limit 1) is null
-    and (a.event_key is null or (
-      select true from payment_events e where e.account_id = $1 and e.source_id = a.source_id and e.event_key = a.event_key limit 1) is null)
-    and (a.key is null or (pg_try_advisory_xact_lock(hashtextextended(a.lock, 0)) and (
-      select true from idempotency_keys i where i.account_id = $1 and i.operation = a.operation and i.key = a.key limit 1) is null))
+  where a.key is null or pg_try_advisory_xact_lock(hashtextextended(a.lock, 0))
   order by a.source_id, a.external_id
 ), lines as materialized (
   select a.order_id, a.order_id || '-' || l.number as line_item_id, l.number, l.external_id, l.quantity, l.unit_amount, f.product_id,
@@ -94,7 +91,7 @@ with asked as materialized (
   select f.* from filled f join placed using (order_id)
 ), taken as (
   delete from stock s
-  where s.account_id = $1 and s.pool_id = any(array(select pool_id from kept)) and s.position = any(array(select position from kept))
+  where s.account_id = $1 and s.pool_id = any(array(select distinct pool_id from kept)) and s.position = any(array(select position from kept))
     and (s.pool_id, s.position) in (select pool_id, position from kept)
   returning s.position
 ), new_lines as (
@@ -127,7 +124,7 @@ with asked as materialized (
 select order_id from placed
 where 1 / (case when (select count(*) from taken) = (select count(*) from kept) then 1 else 0 end) = 1`
 
-/** Takes in the arrivals of one account, as above. Returns the ids of the orders placed; a missing one goes the careful way. */
+/** Takes in the arrivals of one account, as above; any error undoes them all. Returns the ids of the orders placed; a missing one goes the careful way. */
 export async function takeIn (pool: pg.Pool, prepared: boolean, account_id: string, arrivals: readonly Arrival[]): Promise<Set<string>> {
   const asked = arrivals.map(({ order_id, order, event, idempotency, actor }) => ({
     order_id,

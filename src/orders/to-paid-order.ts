@@ -26,9 +26,22 @@ export function toPaidOrder (body: Static<typeof SignedOrder>, { source_id, mode
     currency: body.currency,
     locale: body.locale ?? null,
     customer: { email, first_name, last_name, company, phone, country, city, zip, address },
-    paid_at: body.paid_at ?? paid_at,
+    paid_at: body.paid_at === undefined ? paid_at : readMoment('paid_at', body.paid_at),
     line_items,
   }
+}
+
+const YEAR_10000_MS = Date.UTC(10_000) // ISO 8601 writes it with a sign, which PostgreSQL does not read
+
+/**
+ * A moment that a client wrote, in UTC. RFC 3339 has more of them than PostgreSQL takes: the year 0, offsets past 16 hours.
+ *
+ * @throws Problem validation-failed  naming the field
+ */
+export function readMoment (field: string, text: string): string {
+  const moment = new Date(text)
+  if (!(moment.getTime() >= 0 && moment.getTime() < YEAR_10000_MS)) throw fault(field, 'must be a moment since 1970, written as 2026-01-31T10:15:00Z')
+  return moment.toISOString()
 }
 
 function fault (field: string, what: string): Problem {

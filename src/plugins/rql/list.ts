@@ -1,4 +1,5 @@
 import { sql, type SelectQueryBuilder, type Simplify } from 'kysely'
+import { SHAPED_BY_CALLER } from '../../database/named-statements.js'
 import { compileFilter, compileOrdering } from './compile.js'
 import type { Fields } from './fields.js'
 import { parseQuery } from './parse.js'
@@ -31,8 +32,9 @@ export async function list<DB, TB extends keyof DB, Row, Name extends string> (
   const filtered = asked.filter === undefined ? query : query.where(compileFilter(asked.filter, fields))
   const sorted = compileOrdering(sorts, fields).reduce((page, { column, direction }) => page.orderBy(column, direction), filtered)
 
-  const { count } = await filtered.clearSelect().select(sql<string>`count(*)`.as('count')).$castTo<{ count: string }>().executeTakeFirstOrThrow()
-  const rows = limit === 0 || offset >= Number(count) ? [] : await sorted.limit(limit).offset(offset).execute()
+  const unnamed = sql.raw(SHAPED_BY_CALLER)
+  const { count } = await filtered.clearSelect().select(sql<string>`count(*)`.as('count')).modifyEnd(unnamed).$castTo<{ count: string }>().executeTakeFirstOrThrow()
+  const rows = limit === 0 || offset >= Number(count) ? [] : await sorted.limit(limit).offset(offset).modifyEnd(unnamed).execute()
   const end = offset + rows.length
   const total = rows.length === 0 ? Number(count) : Math.max(Number(count), end)
   reply.header('content-range', `items ${offset}-${Math.max(offset, end - 1)}/${total}`)

@@ -1,0 +1,336 @@
+import { Readable } from 'node:stream'
+import t, { type Test } from 'tap'
+import { sql, type Kysely } from 'kysely'
+import pg from 'pg'
+import { connectPool, type Database } from '../../src/database/connect.js'
+import { inTransaction } from '../../src/database/transaction.js'
+import { newId } from '../../src/ids.js'
+import { loadLicenses } from '../../src/licenses/load.js'
+import { MARK_WINDOW, reshelve, strandedPools } from '../../src/licenses/reshelve.js'
+import { openIntake, type Intake } from '../../src/orders/intake.js'
+import { TAKE_IN_OPTIONS, takeIn, type Arrival } from '../../src/orders/take-in.js'
+import { Problem } from '../../src/problems.js'
+import { readConfig } from '../../src/config.js'
+import { testDatabase } from '../support/database.js'
+import { poolOf, productOf, vendorShop, type Shop } from '../support/fixtures.js'
+import { assertInvariants } from '../support/invariants.js'
+import { until } from '../support/until.js'
+
+const config = readConfig({})
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
+const keys = (n: number, prefix = 'KEY'): string[] => range(n).map((i) => `${prefix}-${String(i).padStart(6, '0')}`)
+
+interface Bench {
+  db: Kysely<Database>
+  url: string
+  shop: Shop
+  intake: Intake
+  place: (product: string, quantity?: number, more?: Partial<Arrival>) => Promise<string>
+}
+
+/** A vendor on a database of its own, and a way to place an order of one line. */
+async function bench (t: Test): Promise<Bench> {
+  const { db, url } = await testDatabase(t)
+  const shop = await vendorShop(db)
+  const intake = openIntake(url, config, db, shop.keyring)
+  t.teardown(() => intake.close())
+  const place = async (product: string, quantity = 1, more: Partial<Arrival> = {}): Promise<string> =>
+    (await intake.place({ ...arrivalOf(shop, [[product, quantity]]), ...more })).id
+  return { db, url, shop, intake, place }
+}
+
+function arrivalOf (shop: Shop, lines: Array<[product: string, quantity: number]>, external_id = newId('OR')): Arrival {
+  return {
+    account_id: shop.account_id,
+    order_id: newId('OR'),
+    actor: 'SU-000-000-000',
+    order: {
+      source_id: 'api-live',
+      external_id,
+      mode: 'live',
+      currency: 'EUR',
+      locale: null,
+      customer: { email: 'ana@example.com' },
+      paid_at: new Date().toISOString(),
+      line_items: lines.map(([product, quantity], i) => ({ external_id: String(i + 1), product, quantity, unit_amount: 4900 })),
+    },
+  }
+}
+
+async function setPool (db: Kysely<Database>, pool_id: string, values: { on_shortage?: string, quantity_rule?: string }): Promise<void> {
+  await db.updateTable('pools').set(values).where('id', '=', pool_id).execute()
+}
+
+const held = async (db: Kysely<Database>, order_id: string): Promise<string[]> =>
+  (await db.selectFrom('allocations').select('license_id').where('order_id', '=', order_id).where('ended_as', 'is', null).orderBy('line_item_id').orderBy('unit').execute())
+    .map((row) => row.license_id)
+const statusOf = async (db: Kysely<Database>, order_id: string): Promise<string> =>
+  (await db.selectFrom('orders').select('fulfillment_status').where('id', '=', order_id).executeTakeFirstOrThrow()).fulfillment_status
+const inStock = async (db: Kysely<Database>, pool_id: string): Promise<number> =>
+  Number((await db.selectFrom('stock').select(sql<string>`count(*)`.as('n')).where('pool_id', '=', pool_id).executeTakeFirstOrThrow()).n)
+
+const restock = async (shop: Shop, pool_id: string, loaded: readonly string[]): Promise<void> => {
+  await loadLicenses({ db: shop.db, keyring: shop.keyring, account_id: shop.account_id, pool_id, bytes: Readable.from([Buffer.from(loaded.join('\n'))]), format: 'text', created_by: 'test' })
+}
+
+// Guarantee: orders racing for one pool get distinct licenses and, while stock covers them, all are fulfilled at once.
+t.test('racing orders empty a pool exactly', async (t) => {
+  const { db, shop, place } = await bench(t)
+  const product = await productOf(shop)
+  const { pool_id } = await poolOf(shop, product, keys(60))
+  const orders = await Promise.all(range(30).map((i) => place(product, 1 + i % 3)))
+  const given = (await Promise.all(orders.map((id) => held(db, id)))).flat()
+  t.equal(given.length, 60)
+  t.equal(new Set(given).size, 60, 'every unit holds its own license')
+  t.same(await Promise.all(orders.map((id) => statusOf(db, id))), range(30).map(() => 'fulfilled'), 'none was told that stock is short')
+  t.equal(await inStock(db, pool_id), 0)
+  await assertInvariants(t, db)
+})
+
+// Guarantee: above the stock, what there is goes out whole and the rest waits; nothing is dropped, and a load serves all that wait.
+t.test('demand above stock is queued, then served in the order of arrival', async (t) => {
+  const { db, shop, place } = await bench(t)
+  const product = await productOf(shop)
+  const { pool_id } = await poolOf(shop, product, keys(10))
+  const orders = await Promise.all(range(25).map(() => place(product)))
+  const statuses = await Promise.all(orders.map((id) => statusOf(db, id)))
+  t.equal(statuses.filter((status) => status === 'fulfilled').length, 10)
+  t.equal(statuses.filter((status) => status === 'backordered').length, 15)
+  await assertInvariants(t, db)
+  await restock(shop, pool_id, keys(7, 'MORE'))
+  const queue = await db.selectFrom('backorders').select('order_id').orderBy('queue').execute()
+  t.equal(queue.length, 8)
+  await restock(shop, pool_id, keys(20, 'REST'))
+  t.same(await Promise.all(orders.map((id) => statusOf(db, id))), range(25).map(() => 'fulfilled'))
+  t.equal(await inStock(db, pool_id), 12)
+  await assertInvariants(t, db)
+})
+
+// Guarantee: the head of a queue blocks. A small order neither overtakes a large one that waits, nor starves it.
+t.test('nobody overtakes', async (t) => {
+  const { db, shop, place } = await bench(t)
+  const product = await productOf(shop)
+  const { pool_id } = await poolOf(shop, product, keys(3))
+  const large = await place(product, 5)
+  const small = await place(product, 1)
+  t.same([await statusOf(db, large), await statusOf(db, small)], ['backordered', 'backordered'], 'three are in stock, and the small one waits all the same')
+  await restock(shop, pool_id, keys(1, 'ONE'))
+  t.same([await statusOf(db, large), await statusOf(db, small)], ['backordered', 'backordered'])
+  await restock(shop, pool_id, keys(1, 'TWO'))
+  t.same([await statusOf(db, large), await statusOf(db, small)], ['fulfilled', 'backordered'])
+  t.equal((await held(db, large)).length, 5)
+  await restock(shop, pool_id, keys(1, 'THREE'))
+  t.equal(await statusOf(db, small), 'fulfilled')
+  await assertInvariants(t, db)
+})
+
+// Guarantee: policy `partial` delivers what there is, the rest follows by itself, in a mail of its own.
+t.test('partial delivers what there is', async (t) => {
+  const { db, shop, place } = await bench(t)
+  const product = await productOf(shop)
+  const { pool_id } = await poolOf(shop, product, keys(2))
+  await setPool(db, pool_id, { on_shortage: 'partial' })
+  const order = await place(product, 5)
+  t.equal(await statusOf(db, order), 'partial')
+  t.equal((await held(db, order)).length, 2)
+  await restock(shop, pool_id, keys(1, 'ONE'))
+  t.equal((await held(db, order)).length, 3)
+  await assertInvariants(t, db)
+  await restock(shop, pool_id, keys(5, 'REST'))
+  t.equal(await statusOf(db, order), 'fulfilled')
+  const mails = await db.selectFrom('deliveries').select(['license_ids', 'reason']).where('order_id', '=', order).orderBy('id').execute()
+  t.same(mails.map((mail) => [mail.reason, mail.license_ids.length]), [['order', 2], ['backorder', 1], ['backorder', 2]])
+  t.same(mails.flatMap((mail) => mail.license_ids), await held(db, order), 'each license is in one mail')
+  await assertInvariants(t, db)
+})
+
+// Guarantee: policy `fail` keeps a webhook's order, since it is paid, and of an API order nothing.
+t.test('fail refuses an API order and keeps a webhook order unfulfilled', async (t) => {
+  const { db, shop, place } = await bench(t)
+  const product = await productOf(shop)
+  const { pool_id } = await poolOf(shop, product, keys(1))
+  await setPool(db, pool_id, { on_shortage: 'fail' })
+  await t.rejects(place(product, 2), new Problem('out-of-stock'))
+  t.same(await db.selectFrom('orders').select('id').execute(), [], 'nothing is kept')
+  t.equal(await inStock(db, pool_id), 1)
+  const event = { id: newId('PE'), source_id: 'PS-1', event_key: 'msg_1', type: 'order.paid', occurred_at: new Date().toISOString(), body: Buffer.from('{}') }
+  const order = await place(product, 2, { event })
+  t.equal(await statusOf(db, order), 'unfulfilled')
+  t.equal(await inStock(db, pool_id), 1, 'whole or nothing')
+  t.ok(await db.selectFrom('events').select('id').where('type', '=', 'line_item.unfulfilled').executeTakeFirst(), 'it is recorded')
+  await assertInvariants(t, db)
+})
+
+// Guarantee: quantity rule `line` gives one license for a line of any quantity, `unit` one for each.
+t.test('the quantity rule of the pool decides how many', async (t) => {
+  const { db, shop, intake, place } = await bench(t)
+  const [perUnit, perLine] = [await productOf(shop), await productOf(shop)]
+  await poolOf(shop, perUnit, keys(300, 'U'))
+  const { pool_id } = await poolOf(shop, perLine, keys(3, 'L'))
+  await setPool(db, pool_id, { quantity_rule: 'line' })
+  const { id } = await intake.place(arrivalOf(shop, [[perUnit, 4], [perLine, 7], [perUnit, 2]]))
+  t.equal((await held(db, id)).length, 7)
+  const mails = await db.selectFrom('deliveries').select(['product_id', 'license_ids']).where('order_id', '=', id).execute()
+  t.same(mails.map((mail) => [mail.product_id, mail.license_ids.length]).sort(), [[perUnit, 6], [perLine, 1]].sort(), 'one mail per product, with all its keys')
+  t.equal((await held(db, await place(perUnit, 280))).length, 280, 'more than the plain statement takes goes the careful way')
+  t.equal((await held(db, await place(perLine, 9000))).length, 1)
+  await assertInvariants(t, db)
+})
+
+// Guarantee: a take in flight is skipped, not waited for. With plain FOR UPDATE every result stays right and this fails.
+t.test('an open order is skipped, not waited for', async (t) => {
+  const { db, url, shop, place } = await bench(t)
+  const product = await productOf(shop)
+  const { license_ids } = await poolOf(shop, product, keys(5))
+  const other = connectPool(url, config)
+  t.teardown(() => other.end())
+  const client = await other.connect()
+  await client.query('begin')
+  await client.query('select from stock where license_id = $1 for update', [license_ids[0]])
+  t.same(await held(db, await place(product)), [license_ids[1]], 'the next one, while the first is still locked')
+  await client.query('rollback')
+  client.release()
+  t.same(await held(db, await place(product)), [license_ids[0]], 'what was given back is taken, below the greatest position')
+  await assertInvariants(t, db)
+})
+
+// Guarantee: no false shortage. All stock is held by a transaction that will be undone: the order waits for it, then gets its licenses.
+t.test('stock held by an order that is undone is not reported as sold', async (t) => {
+  const { db, url, shop, place } = await bench(t)
+  const product = await productOf(shop)
+  await poolOf(shop, product, keys(3))
+  const other = new pg.Client({ connectionString: url })
+  await other.connect()
+  await other.query('begin')
+  await other.query('select from stock for update')
+  const placed = place(product, 3)
+  await until('the order to wait for the lock', async () =>
+    (await sql<{ n: number }>`select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(db)).rows[0]?.n === 1)
+  await other.query('rollback')
+  await other.end()
+  t.equal(await statusOf(db, await placed), 'fulfilled')
+  t.same(await db.selectFrom('backorders').selectAll().execute(), [])
+  await assertInvariants(t, db)
+})
+
+// Guarantee: orders over several pools, named in opposite order, all succeed: no deadlock reaches a caller.
+t.test('orders over crossed pools do not deadlock', async (t) => {
+  const { db, shop, intake } = await bench(t)
+  const [x, y] = [await productOf(shop), await productOf(shop)]
+  const pools = [await poolOf(shop, x, keys(40, 'X')), await poolOf(shop, y, keys(40, 'Y'))]
+  const placed = await Promise.all(range(100).map((i) => intake.place(arrivalOf(shop, i % 2 === 0 ? [[x, 1], [y, 1]] : [[y, 1], [x, 1]]))))
+  t.equal(new Set(placed.map((order) => order.id)).size, 100)
+  const statuses = await Promise.all(placed.map(async (order) => statusOf(db, order.id)))
+  t.equal(statuses.filter((status) => status === 'fulfilled').length, 40)
+  t.equal(statuses.filter((status) => status === 'backordered').length, 60)
+  for (const { pool_id } of pools) await restock(shop, pool_id, keys(60, pool_id))
+  t.same(await Promise.all(placed.map(async (order) => statusOf(db, order.id))), range(100).map(() => 'fulfilled'))
+  await assertInvariants(t, db)
+})
+
+// Guarantee: the same order, however often and in parallel, is one order.
+t.test('a repeated order changes nothing', async (t) => {
+  const { db, shop, intake } = await bench(t)
+  const product = await productOf(shop)
+  const { pool_id } = await poolOf(shop, product, keys(50))
+  const orders = range(10).map(() => newId('OR'))
+  const placed = await Promise.all(range(200).map((i) => intake.place(arrivalOf(shop, [[product, 2]], orders[i % 10]))))
+  t.equal(new Set(placed.map((order) => order.id)).size, 10)
+  t.equal(placed.filter((order) => order.created).length, 10)
+  t.equal(await inStock(db, pool_id), 30)
+  await t.rejects(intake.place(arrivalOf(shop, [[product, 3]], orders[0])), { name: 'Problem' })
+  await assertInvariants(t, db)
+})
+
+// Guarantee: a list of orders is one statement; each is placed whole or left alone, and a repeat within the list is one order.
+t.test('a list of orders, all lines included', async (t) => {
+  const { db, url, shop } = await bench(t)
+  const [x, y] = [await productOf(shop), await productOf(shop)]
+  await poolOf(shop, x, keys(5, 'X'))
+  await poolOf(shop, y, keys(2, 'Y'))
+  const pool = connectPool(url, config, TAKE_IN_OPTIONS)
+  t.teardown(() => pool.end())
+  const arrivals = [
+    arrivalOf(shop, [[x, 2], [y, 1]]), arrivalOf(shop, [[y, 1]]), arrivalOf(shop, [[x, 9]]), arrivalOf(shop, [['unknown', 1]]),
+  ] as const
+  const repeated = { ...arrivals[1], order_id: newId('OR') }
+  const placed = await takeIn(pool, true, shop.account_id, [...arrivals, repeated])
+  t.equal([arrivals[1], repeated].filter(({ order_id }) => placed.has(order_id)).length, 1)
+  t.notOk(placed.has(arrivals[3].order_id), 'the unknown one is left alone')
+  for (const { order_id } of arrivals) t.equal((await db.selectFrom('orders').select('id').where('id', '=', order_id).execute()).length, placed.has(order_id) ? 1 : 0)
+  await assertInvariants(t, db)
+})
+
+// Guarantee: what fell below the mark is found again, by the careful way at once and by the periodic job for good.
+t.test('stranded stock is given a new position', async (t) => {
+  const { db, shop, place } = await bench(t)
+  const product = await productOf(shop)
+  const { pool_id, license_ids } = await poolOf(shop, product, keys(MARK_WINDOW + 20))
+  await sql`update pools set next_position = next_position + 10`.execute(db)
+  // the first is hidden as if its holder was undone long after others took what comes after it
+  const [first] = license_ids as [string]
+  const parked = await db.deleteFrom('stock').where('license_id', '=', first).returningAll().executeTakeFirstOrThrow()
+  await place(product, MARK_WINDOW)
+  await place(product, 10)
+  await db.insertInto('stock').values(parked).execute()
+  t.same(await strandedPools(db), [{ account_id: shop.account_id, pool_id }])
+  await inTransaction(db, (trx) => reshelve(trx, { account_id: shop.account_id, pool_id }))
+  t.same(await strandedPools(db), [])
+  await assertInvariants(t, db)
+  t.equal((await held(db, await place(product, 10))).at(-1), first, 'it is last in the row now, and sold')
+})
+
+// Guarantee: the plan of the take looks everything up by the right index: planned on empty tables, on tables that grew since they were
+// analyzed, and on analyzed ones. No walk over stock, orders or events, and no join that reads a whole table.
+t.test('the plan of the take holds against the planner traps', async (t) => {
+  const { db, url, shop } = await bench(t)
+  const product = await productOf(shop)
+  const { pool_id } = await poolOf(shop, product, [])
+  const grow = async (rows: number): Promise<void> => {
+    await sql`insert into product_refs select ${shop.account_id}, 'sku-' || n, ${product} from generate_series(1, 500) n`.execute(db)
+    await sql`insert into stock select ${shop.account_id}, 'PL-other', n, 'LI-' || n from generate_series(1, ${rows}::int) n`.execute(db)
+    await sql`insert into allocations select ${shop.account_id}, 'PL-other', -n, 'LI-o' || n, 'OR-o', 'OR-o-1', n from generate_series(1, ${rows}::int) n`.execute(db)
+    await sql`
+      insert into orders (account_id, id, source_id, external_id, mode, currency, customer, fulfillment_status, paid_at)
+      select ${shop.account_id}, 'OR-' || n, 'api-live', 'x' || n, 'live', 'EUR', '{}', 'fulfilled', now() from generate_series(1, ${rows}::int) n`.execute(db)
+    await sql`
+      insert into payment_events (account_id, id, source_id, event_key, type, status, body, occurred_at, processed_at)
+      select ${shop.account_id}, 'PE-' || n, 'api-live', 'x' || n, 'order.paid', 'processed', '', now(), now() from generate_series(1, ${rows}::int) n`.execute(db)
+  }
+  await sql`alter table allocations disable trigger all`.execute(db)
+  const phases: Array<[string, () => Promise<unknown>]> = [
+    ['empty', async () => {}], ['grown', async () => grow(20_000)], ['analyzed', async () => sql`analyze`.execute(db)],
+  ]
+  for (const [phase, prepare] of phases) {
+    await prepare()
+    await restock(shop, pool_id, [phase])
+    const nodes = await planOf(url, shop, product)
+    const scans = nodes.filter((node) => node['Relation Name'] !== undefined && /Scan/.test(String(node['Node Type'])))
+    const used = [...new Set(scans.map((node) => `${String(node['Relation Name'])} by ${String(node['Index Name'])}`))].sort()
+    t.same(used, [
+      'allocations by allocations_pkey', 'backorders by backorders_pkey', 'pool_routes by pool_routes_one_pool', 'pools by pools_pkey',
+      'product_refs by product_refs_pkey', 'stock by stock_pkey',
+    ], phase)
+    t.same(nodes.filter((node) => /Hash Join|Merge Join/.test(String(node['Node Type']))), [], `${phase}: nested loops only`)
+    for (const node of scans) {
+      const rows = Number(node['Actual Rows']) * Number(node['Actual Loops']) + Number(node['Rows Removed by Filter'] ?? 0)
+      t.ok(rows <= 1, `${phase}: ${rows} rows read of ${String(node['Relation Name'])}`)
+    }
+  }
+})
+
+/** The nodes of the plan that a take of one license runs with, on a connection of its own. */
+async function planOf (url: string, shop: Shop, product: string): Promise<Array<Record<string, unknown>>> {
+  const explain = '-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 -c auto_explain.log_analyze=on -c auto_explain.log_format=json -c client_min_messages=log'
+  const pool = connectPool(url, { ...config, database_connections_max: 1 }, `${TAKE_IN_OPTIONS} ${explain}`)
+  const client = await pool.connect()
+  let plan = ''
+  client.on('notice', (notice) => { if (String(notice.message).includes('"Plan"')) plan = String(notice.message) })
+  client.release()
+  const placed = await takeIn(pool, true, shop.account_id, [arrivalOf(shop, [[product, 1]])])
+  await pool.end()
+  if (placed.size !== 1) throw new Error('the order was not placed')
+  type Node = Record<string, unknown> & { Plans?: Node[] }
+  const flat = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(flat)]
+  return flat((JSON.parse(plan.slice(plan.indexOf('{'))) as { Plan: Node }).Plan)
+}
