@@ -270,18 +270,20 @@ t.test('licenses taken back before the mail', async (t) => {
   t.strictSame(seen.map(({ license_id: license }) => license), some.license_ids.slice(1), 'what dropped out was never seen')
 })
 
-// Guarantee: a claim waits for nobody: a delivery whose license a refund has locked is left for later, and others are claimed.
-t.test('a claim beside a refund', async (t) => {
+// Guarantee: a claim waits for nobody: what another claim is taking, or whose license a refund has locked, is left for later.
+t.test('a claim beside a claim and a refund', async (t) => {
   const shop = await arrange(t)
   const busy = await order(shop, ['KEY-A'])
   const free = await order(shop, ['KEY-B'])
+  const taken = await order(shop, ['KEY-C'])
   const claim = async (): Promise<string[]> =>
     (await inTransaction(shop.db, (trx) => claimDeliveries(trx, { limit: 10, lease_ms: 20_000, domain: 'x.example' }))).map(({ id }) => id)
   await inTransaction(shop.db, async (trx) => {
     await trx.selectFrom('allocations').select('license_id').where('license_id', 'in', busy.license_ids).forUpdate().execute()
+    await trx.selectFrom('deliveries').select('id').where('id', '=', taken.delivery_id).forUpdate().execute()
     t.strictSame(await claim(), [free.delivery_id])
   })
-  t.strictSame(await claim(), [busy.delivery_id])
+  t.strictSame((await claim()).sort(), [busy.delivery_id, taken.delivery_id].sort())
   t.strictSame(await claim(), [], 'what is being sent is nobody else\'s')
 })
 
