@@ -1,6 +1,7 @@
 // 200,000 licenses through the HTTP load against raw binary COPY of the same rows into the same tables, in turn, on one server.
 // npx tsx bench/load.ts [licenses] [rounds]. Prints seconds per round, the ratio of the speeds (min, median, max) and the peak memory.
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -18,6 +19,7 @@ import { startEmbeddedPostgres } from '../src/database/embedded.js'
 import { migrateToLatest } from '../src/database/migrate.js'
 import { inTransaction } from '../src/database/transaction.js'
 import { newId } from '../src/ids.js'
+import { openIntake } from '../src/orders/intake.js'
 import { newKeyMaterial, readKeyring } from '../src/sealing.js'
 
 const LICENSES = Number(process.argv[2] ?? 200_000)
@@ -27,7 +29,10 @@ const LINES_PER_WRITE = 1000
 /** The service, alone in its process so that its memory is its own. Prints its address. */
 async function serve (): Promise<void> {
   const config = readConfig({ ...process.env, LOG_LEVEL: 'warn' })
-  const app = await buildApp({ config, db: connectDatabase(config.database_url as string, config), keyring: readKeyring(newKeyMaterial()) })
+  const url = config.database_url as string
+  const db = connectDatabase(url, config)
+  const keyring = readKeyring(newKeyMaterial())
+  const app = await buildApp({ config, db, keyring, intake: openIntake(url, config, db, keyring) })
   console.log(await app.listen({ port: 0 }))
 }
 
@@ -35,8 +40,8 @@ async function startService (url: string): Promise<{ child: ChildProcess, addres
   const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(import.meta.url)], {
     env: { ...process.env, BENCH_CHILD: '1', DATABASE_URL: url }, stdio: ['ignore', 'pipe', 'inherit'],
   })
-  for await (const line of child.stdout as Readable) return { child, address: String(line).trim() }
-  throw new Error('the service did not start')
+  const [line] = await once(child.stdout as Readable, 'data') as [Buffer]
+  return { child, address: line.toString().trim() }
 }
 
 function * lines (round: number): Generator<Buffer> {
