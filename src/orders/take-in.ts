@@ -40,7 +40,7 @@ export const TAKE_IN_OPTIONS = '-c enable_seqscan=off -c enable_bitmapscan=off -
  * stock for an order that is not its own. Should the delete find fewer rows than were picked, the division by zero at the
  * end undoes all of it.
  */
-const TAKE_IN = `
+export const TAKE_IN = `
 with asked as materialized (
   select distinct on (a.source_id, a.external_id) a.*
   from json_to_recordset($2::json) as a (

@@ -1,0 +1,163 @@
+// Durable orders per second through HTTP (signature checked, validated, one license each, delivery planned) against pgbench running
+// the same statement on the same server, in turn. npx tsx bench/allocate.ts [rounds] [seconds] [connections]
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createHmac } from 'node:crypto'
+import fs from 'node:fs'
+import net from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { buildApp } from '../src/app.js'
+import { readConfig } from '../src/config.js'
+import { connectDatabase } from '../src/database/connect.js'
+import { inTransaction } from '../src/database/transaction.js'
+import { openIntake } from '../src/orders/intake.js'
+import { TAKE_IN, TAKE_IN_OPTIONS } from '../src/orders/take-in.js'
+import { createSource } from '../src/payments/create-source.js'
+import { readKeyring } from '../src/sealing.js'
+import { ACCOUNT, foreignShare, FOREIGN_MAX, postgresProgram, print, printHead, SKU, stage, stock, treeCpuMs, type Stage } from './support.js'
+
+const [ROUNDS = 5, SECONDS = 6, CONNECTIONS = 32] = process.argv.slice(2).map(Number)
+const PGBENCH_CLIENTS = 8
+const ORDERS_PER_SECOND_MAX = 12_000 // how many requests are signed before each round
+
+/** The service, alone in its process. Prints its port. */
+async function serve (): Promise<void> {
+  const config = readConfig({ ...process.env, LOG_LEVEL: 'warn' })
+  const keyring = readKeyring(config.latchkey_keys as string)
+  const db = connectDatabase(config.database_url as string, config)
+  const app = await buildApp({ config, db, keyring, intake: openIntake(config.database_url as string, config, db, keyring) })
+  await app.listen({ port: 0 })
+  console.log(String((app.server.address() as net.AddressInfo).port))
+}
+
+async function startService ({ server, material }: Stage): Promise<{ child: ChildProcess, port: number }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(import.meta.url)], {
+    env: { ...process.env, BENCH_CHILD: '1', DATABASE_URL: server.url(), LATCHKEY_KEYS: material }, stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const port = await new Promise<number>((resolve, reject) => {
+    child.stdout?.once('data', (line: Buffer) => { resolve(Number(line.toString())) })
+    child.once('exit', () => { reject(new Error('the service did not start')) })
+  })
+  return { child, port }
+}
+
+let numbered = 0
+
+/** The bytes of one signed webhook: a new order of one license. */
+function signedRequest (source_id: string, secret: Buffer): Buffer {
+  const id = `evt_${process.pid}_${++numbered}`
+  const now = new Date()
+  const timestamp = Math.floor(now.getTime() / 1000)
+  const body = JSON.stringify({
+    type: 'order.paid',
+    timestamp: now.toISOString(),
+    data: {
+      external_id: id, currency: 'EUR', locale: 'de_DE', customer: { email: 'ada@example.com', first_name: 'Ada', last_name: 'Lovelace' },
+      line_items: [{ external_id: '1', product: SKU, quantity: 1, unit_amount: 4900 }],
+    },
+  })
+  const signature = createHmac('sha256', secret).update(`${id}.${timestamp}.${body}`).digest('base64')
+  return Buffer.from(`POST /v1/payments/${source_id} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+    `webhook-id: ${id}\r\nwebhook-timestamp: ${timestamp}\r\nwebhook-signature: v1,${signature}\r\n\r\n${body}`)
+}
+
+/** One keep-alive connection that sends the next request when the last was answered. The client is bare, as it shares the processors. */
+function drive (port: number, next: () => Buffer | undefined, answered: (status: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
+    let text = ''
+    const send = (): void => {
+      const request = next()
+      if (request === undefined) socket.end()
+      else socket.write(request)
+    }
+    socket.on('connect', send)
+    socket.on('data', (bytes: Buffer) => {
+      text += bytes.toString('latin1')
+      const head = text.indexOf('\r\n\r\n')
+      if (head < 0 || text.length < head + 4 + Number(/content-length: (\d+)/i.exec(text)?.[1])) return
+      answered(text.slice(9, 12))
+      text = ''
+      send()
+    })
+    socket.on('close', () => { resolve() })
+    socket.on('error', reject)
+  })
+}
+
+async function httpRound (port: number, source_id: string, secret: Buffer): Promise<number> {
+  const requests = Array.from({ length: ORDERS_PER_SECOND_MAX * SECONDS }, () => signedRequest(source_id, secret))
+  const statuses = new Map<string, number>()
+  const began_at = performance.now()
+  const deadline = began_at + SECONDS * 1000
+  const next = (): Buffer | undefined => performance.now() < deadline ? requests.pop() : undefined
+  await Promise.all(Array.from({ length: CONNECTIONS }, () => drive(port, next, (status) => { statuses.set(status, (statuses.get(status) ?? 0) + 1) })))
+  if (statuses.size !== 1 || !statuses.has('200')) throw new Error(`not every order was placed: ${JSON.stringify([...statuses])}`)
+  return (statuses.get('200') ?? 0) / ((performance.now() - began_at) / 1000)
+}
+
+/** pgbench, 8 clients, prepared: the statement of take-in.ts with the same values, a new order each time. */
+async function pgbenchRound (program: string, { server }: Stage, script: string, source_id: string): Promise<number> {
+  const arrival = [{
+    order_id: 'OR-@', source_id, external_id: 'pgbench-@', mode: 'live', currency: 'EUR', locale: 'de_DE', customer: { email: 'ada@example.com', first_name: 'Ada', last_name: 'Lovelace' },
+    paid_at: new Date().toISOString(), actor: source_id, line_items: [{ number: 1, external_id: '1', product: SKU, quantity: 1, unit_amount: 4900 }],
+    event_id: 'PE-@', event_key: 'pgbench-@', event_type: 'order.paid', occurred_at: new Date().toISOString(), event_body: 'x'.repeat(330),
+  }]
+  const url = new URL(server.url())
+  const child = spawn(program, [
+    '-n', '-M', 'prepared', '-c', String(PGBENCH_CLIENTS), '-j', '1', '-T', String(SECONDS), '-f', script,
+    '-D', `account=${ACCOUNT}`, '-D', `arrival=${JSON.stringify(arrival)}`, '-h', url.searchParams.get('host') ?? '', '-U', 'postgres', url.pathname.slice(1),
+  ], { env: { ...process.env, PGOPTIONS: TAKE_IN_OPTIONS }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let out = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => { out += data.toString() })
+  await new Promise((resolve) => { child.once('close', resolve) })
+  const tps = /tps = ([\d.]+) \(without/.exec(out)?.[1]
+  if (tps === undefined || !out.includes('number of failed transactions: 0 ')) throw new Error(`pgbench failed:\n${out}`)
+  return Number(tps)
+}
+
+async function main (): Promise<void> {
+  const program = postgresProgram('pgbench')
+  if (program === undefined) {
+    console.log('SKIPPED: there is no pgbench; install PostgreSQL\'s client programs, or name their directory in PG_PROGRAMS')
+    return
+  }
+  const at = await stage()
+  await stock(at.db, 400_000)
+  const { id, secret } = await inTransaction(at.db, (trx) => createSource(trx, at.keyring, { account_id: ACCOUNT, kind: 'standard-webhooks', name: 'bench', mode: 'live' }, 'bench'))
+  const key = Buffer.from(secret.slice('whsec_'.length), 'base64')
+  const script = path.join(os.tmpdir(), `latchkey-take-in-${process.pid}.sql`)
+  fs.writeFileSync(script, `\\set n random(1, 9000000000000000000)\n${TAKE_IN.trim().replaceAll('$1', ':account').replaceAll('$2::json', "replace(:arrival, '@', :n::text)::json")};\n`)
+  const { child, port } = await startService(at)
+  const rounds: Array<{ http: number, pgbench: number, ratio: number, foreign: number, node_us: number, postgres_us: number }> = []
+  try {
+    printHead(`orders per second, ${CONNECTIONS} connections against pgbench with ${PGBENCH_CLIENTS} clients, ${ROUNDS} rounds of ${SECONDS} s each, in turn`)
+    await httpRound(port, id, key) // warms up both: plans, caches, compiled code
+    await pgbenchRound(program, at, script, id)
+    for (let round = 0; round < ROUNDS; round++) {
+      let [http, pgbench, node_us, postgres_us] = [0, 0, 0, 0]
+      const foreign = await foreignShare(async () => {
+        const [node, postgres] = [treeCpuMs(child.pid as number), treeCpuMs(at.server.pid())]
+        http = await httpRound(port, id, key)
+        node_us = (treeCpuMs(child.pid as number) - node) * 1000 / (http * SECONDS)
+        postgres_us = (treeCpuMs(at.server.pid()) - postgres) * 1000 / (http * SECONDS)
+        pgbench = await pgbenchRound(program, at, script, id)
+      })
+      rounds.push({ http, pgbench, ratio: http / pgbench, foreign, node_us, postgres_us })
+    }
+  } finally {
+    child.kill()
+    fs.rmSync(script)
+    await at.close()
+  }
+  print('orders/s through HTTP', rounds.map((round) => round.http))
+  print('transactions/s by pgbench', rounds.map((round) => round.pgbench))
+  print('ratio, per round', rounds.map((round) => round.ratio), 2)
+  print('processor µs per order, service', rounds.map((round) => round.node_us))
+  print('processor µs per order, PostgreSQL', rounds.map((round) => round.postgres_us))
+  print('share of the machine used by others', rounds.map((round) => round.foreign), 2)
+  if (rounds.some((round) => round.foreign > FOREIGN_MAX)) console.log('\nINCONCLUSIVE: others used more than 15 % of the machine, which slows one process more than eight')
+}
+
+await (process.env['BENCH_CHILD'] === '1' ? serve() : main())
