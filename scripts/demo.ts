@@ -80,16 +80,16 @@ async function pay (service: Service, source: Json, order: Json): Promise<void> 
 
 /** The text part of the mail, as a mail reader shows it. */
 function readMail (file: string): string {
-  const [head = '', ...parts] = readFileSync(file, 'utf8').split(/\r?\n\r?\n/)
-  const shown = head.split(/\r?\n(?![ \t])/).filter((line) => /^(from|to|subject):/i.test(line)).join('\n')
+  const [head = '', ...parts] = readFileSync(file, 'utf8').replaceAll('\r\n', '\n').split('\n\n')
+  const shown = head.split(/\n(?![ \t])/).filter((line) => /^(from|to|subject):/i.test(line)).join('\n')
   const whole = [head, ...parts].join('\n\n')
-  const part = /content-type: text\/plain.*?(?=\r?\n\r?\n|\n\n)(.*?)(?=\r?\n--|$)/is.exec(whole)?.[1] ?? ''
+  const part = /content-type: text\/plain.*?\n\n(.*?)(?=\n--|$)/is.exec(whole)?.[1] ?? ''
   const quoted = /content-transfer-encoding: quoted-printable/i.test(whole)
   return `${shown}\n\n${(quoted ? decodeQuotedPrintable(part) : part).trim()}`
 }
 
 function decodeQuotedPrintable (text: string): string {
-  const bytes = text.replace(/=\r?\n/g, '').replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  const bytes = text.replaceAll('=\n', '').replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   return Buffer.from(bytes, 'latin1').toString()
 }
 
@@ -135,8 +135,9 @@ async function play (service: Service): Promise<void> {
   console.log(indent(JSON.stringify(stock)))
 
   step('To go on')
-  const authorization = `-H 'Authorization: ApiKey ${service.api_key}'`
+  const authorization = '-H "Authorization: ApiKey $KEY"'
   console.log(indent([
+    `KEY=${service.api_key}`,
     `curl ${authorization} ${service.url}/v1/orders`,
     `curl ${authorization} ${service.url}/v1/pools/${String(pool['id'])}`,
     `curl ${authorization} ${service.url}/v1/events`,

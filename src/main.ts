@@ -1,12 +1,7 @@
 #!/usr/bin/env node
 // The command line of Latchkey: one process, or one command of its operator.
 import { parseArgs, type ParseArgsConfig } from 'node:util'
-import { bootstrapCommand } from './commands/bootstrap.js'
-import { fsckCommand } from './commands/fsck.js'
-import { loadCommand } from './commands/load.js'
-import { migrateCommand } from './commands/migrate.js'
 import { Refused } from './commands/refused.js'
-import { serveCommand } from './commands/serve.js'
 import { ConfigError, readConfig } from './config.js'
 import { Problem } from './problems.js'
 import { newKeyMaterial } from './sealing.js'
@@ -43,19 +38,29 @@ interface Command {
   run (args: readonly string[], flags: ReadonlySet<string>): Promise<number | void>
 }
 
+const serve = async (role: 'serve' | 'api' | 'worker'): Promise<void> => (await import('./commands/serve.js')).serveCommand(readConfig(), role)
+
+/** Each loads what it needs only when it runs: a mistake is answered at once. */
 const commands: Record<string, Command> = {
-  serve: { run: () => serveCommand(readConfig(), 'serve') },
-  api: { run: () => serveCommand(readConfig(), 'api') },
-  worker: { run: () => serveCommand(readConfig(), 'worker') },
-  migrate: { run: () => migrateCommand(readConfig()) },
-  bootstrap: { options: ['json'], run: (_args, flags) => bootstrapCommand(readConfig(), { json: flags.has('json') }) },
+  serve: { run: () => serve('serve') },
+  api: { run: () => serve('api') },
+  worker: { run: () => serve('worker') },
+  migrate: { run: async () => (await import('./commands/migrate.js')).migrateCommand(readConfig()) },
+  bootstrap: {
+    options: ['json'],
+    run: async (_args, flags) => (await import('./commands/bootstrap.js')).bootstrapCommand(readConfig(), { json: flags.has('json') }),
+  },
   keys: { run: async () => { console.log(newKeyMaterial()) } },
   load: {
     arguments: ['pool', 'file'],
     options: ['strict', 'dry-run'],
-    run: ([pool_id = '', file = ''], flags) => loadCommand(readConfig(), { pool_id, file, strict: flags.has('strict'), dry_run: flags.has('dry-run') }),
+    run: async ([pool_id = '', file = ''], flags) => (await import('./commands/load.js'))
+      .loadCommand(readConfig(), { pool_id, file, strict: flags.has('strict'), dry_run: flags.has('dry-run') }),
   },
-  fsck: { options: ['open'], run: (_args, flags) => fsckCommand(readConfig(), { open: flags.has('open') }) },
+  fsck: {
+    options: ['open'],
+    run: async (_args, flags) => (await import('./commands/fsck.js')).fsckCommand(readConfig(), { open: flags.has('open') }),
+  },
 }
 
 function parse (argv: string[]): { command: Command, args: string[], flags: Set<string> } {

@@ -6,6 +6,8 @@ import { startEmbeddedPostgres } from '../../src/database/embedded.js'
 import { dataDir, runLatchkey, startLatchkey, type Started } from '../support/process.js'
 import { until } from '../support/until.js'
 
+t.setTimeout(300_000) // each start makes a cluster, and some follow a kill
+
 const AS_ROOT = process.getuid?.() === 0
 const NOBODY = 65534
 const SECRET = /SU-[\d-]+:lk_[0-9a-f]{46}/
