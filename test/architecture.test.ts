@@ -1,0 +1,72 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import t from 'tap'
+
+interface Import { from: string, to: string }
+
+const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).sort()
+const text = new Map(files.map((file) => [file, readFileSync(path.join('src', file), 'utf8')]))
+const imports: Import[] = files.flatMap((from) =>
+  [...(text.get(from) ?? '').matchAll(/^(?:import|export) [^'"]*?from '([^']+)'/gms)].map(([, to = '']) => ({
+    from, to: to.startsWith('.') ? path.join(path.dirname(from), to.replace(/\.js$/, '.ts')) : to,
+  })))
+
+const folder = (file: string): string => file.includes('/') ? file.slice(0, file.indexOf('/')) : ''
+const isRoutes = (file: string): boolean => /(^|\/)([a-z]+-)?routes\.ts$/.test(file)
+const isSchema = (file: string): boolean => /\/(schema|permissions)\.ts$/.test(file)
+const isVerb = (file: string): boolean => resources.includes(folder(file)) && !isRoutes(file) && !isSchema(file)
+const resources = ['accounts', 'products', 'pools', 'licenses', 'orders', 'payments', 'deliveries', 'events']
+const calledInTransaction = ['deliveries/plan.ts', 'deliveries/cancel.ts', 'deliveries/wake.ts']
+
+/** From high to low: a verb imports verbs of its own resource or of a lower one. */
+const line = ['payments', 'orders', 'licenses', 'pools', 'events']
+
+const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
+  ['only routes, plugins, app and the command that serves know fastify', ({ from, to }) =>
+    /^(fastify|@fastify\/)/.test(to) && !isRoutes(from) && folder(from) !== 'plugins' && from !== 'app.ts' && from !== 'commands/serve.ts'],
+  ['only mailer/transport.ts knows nodemailer', ({ from, to }) => to === 'nodemailer' && from !== 'mailer/transport.ts'],
+  ['only database/ knows pg, and orders/intake.ts and take-in.ts, whose statement is not Kysely\'s', ({ from, to }) =>
+    /^pg(-copy-streams)?$/.test(to) && folder(from) !== 'database' && !['orders/intake.ts', 'orders/take-in.ts', 'licenses/stage.ts'].includes(from)],
+  ['nobody but app, and routes of its own folder, imports routes', ({ from, to }) => isRoutes(to) && from !== 'app.ts'],
+  ['nobody but main and the commands imports app or worker', ({ from, to }) => ['app.ts', 'worker.ts'].includes(to) && folder(from) !== 'commands' && from !== 'main.ts'],
+  ['a verb imports verbs of its own resource, or of one further down the line payments, orders, licenses, pools, events', ({ from, to }) =>
+    isVerb(from) && isVerb(to) && line.includes(folder(from)) && line.includes(folder(to)) && line.indexOf(folder(to)) < line.indexOf(folder(from))],
+  ['deliveries import nobody\'s verbs but events/record.ts', ({ from, to }) =>
+    folder(from) === 'deliveries' && isVerb(to) && folder(to) !== 'deliveries' && to !== 'events/record.ts'],
+  ['nobody imports the verbs of deliveries but plan, cancel and wake; routes may resend', ({ from, to }) =>
+    isVerb(to) && folder(to) === 'deliveries' && folder(from) !== 'deliveries' && from !== 'worker.ts' && !calledInTransaction.includes(to) &&
+    !(isRoutes(from) && to === 'deliveries/resend.ts')],
+  ['accounts, products, pools, licenses, orders and deliveries know no checkout', ({ from, to }) => folder(to) === 'payments' && !['payments', ''].includes(folder(from))],
+  ['verbs know no plugin, except that payments/ reads and checks JSON with them', ({ from, to }) =>
+    isVerb(from) && folder(to) === 'plugins' && !(folder(from) === 'payments' && ['plugins/json-body.ts', 'plugins/validation.ts'].includes(to))],
+  ['what all stand on stands on nothing', ({ from, to }) =>
+    ['problems.ts', 'ids.ts', 'config.ts', 'sealing.ts'].includes(from) && !to.startsWith('node:') && !['database/connect.ts', 'problems.ts', 'kysely'].includes(to)],
+]
+
+// Guarantee: what may import what is what ARCHITECTURE.md says.
+t.test('the import rule', async (t) => {
+  t.ok(imports.length > 300, 'the imports were read')
+  for (const [sentence, broken] of rules) {
+    t.same(imports.filter(broken).map(({ from, to }) => `src/${from} imports ${to}`), [], sentence)
+  }
+})
+
+// Guarantee: transactions begin in routes, in jobs of the worker and in the few places that ARCHITECTURE.md names; settings are read in one place.
+t.test('where transactions begin, and who reads the environment', async (t) => {
+  const beginning = files.filter((file) => /\binTransaction\(|\bonce\((app\.)?db\b|\.transaction\(\)/.test(text.get(file) ?? ''))
+  const allowed = (file: string): boolean => isRoutes(file) || file === 'worker.ts' || ['commands', 'database', 'fsck'].includes(folder(file)) ||
+    ['orders/intake.ts', 'licenses/load.ts', 'deliveries/send.ts'].includes(file)
+  t.same(beginning.filter((file) => !allowed(file)), [], 'transactions')
+  t.same(files.filter((file) => /process\.env/.test(text.get(file) ?? '')), ['config.ts'], 'process.env')
+})
+
+// Guarantee: the account leads every primary key and unique constraint, so that the tables can be distributed by it. Named exceptions: what is
+// looked up before the account is known.
+t.test('the account leads every key', async (t) => {
+  const sql = readdirSync('migrations').sort().map((file) => readFileSync(path.join('migrations', file), 'utf8')).join('\n').replace(/--.*$/gm, '')
+  const keys = [...sql.matchAll(/(?:primary key|unique(?: index \w+ on \w+)?)\s*\(([^)]*)\)/g)].map(([, columns = '']) => columns)
+  t.ok(keys.length >= 20, 'the keys were read')
+  t.same(keys.filter((columns) => !columns.startsWith('account_id')), [])
+  const inline = [...sql.matchAll(/^ {2}(\w+) [^,\n]*\b(?:primary key|unique)(?:,|$)/gm)].map(([, column]) => column)
+  t.same(inline, ['id', 'id', 'id'], 'accounts, api_keys, payment_sources')
+})
