@@ -53,7 +53,10 @@ function signedRequest (source_id: string, secret: Buffer): Buffer {
     type: 'order.paid',
     timestamp: now.toISOString(),
     data: {
-      external_id: id, currency: 'EUR', locale: 'de_DE', customer: { email: 'ada@example.com', first_name: 'Ada', last_name: 'Lovelace' },
+      external_id: id,
+      currency: 'EUR',
+      locale: 'de_DE',
+      customer: { email: 'ada@example.com', first_name: 'Ada', last_name: 'Lovelace' },
       line_items: [{ external_id: '1', product: SKU, quantity: 1, unit_amount: 4900 }],
     },
   })
@@ -100,9 +103,21 @@ async function httpRound (port: number, source_id: string, secret: Buffer): Prom
 /** pgbench, 8 clients, prepared: the statement of take-in.ts with the same values, a new order each time. */
 async function pgbenchRound (program: string, { server }: Stage, script: string, source_id: string): Promise<number> {
   const arrival = [{
-    order_id: 'OR-@', source_id, external_id: 'pgbench-@', mode: 'live', currency: 'EUR', locale: 'de_DE', customer: { email: 'ada@example.com', first_name: 'Ada', last_name: 'Lovelace' },
-    paid_at: new Date().toISOString(), actor: source_id, line_items: [{ number: 1, external_id: '1', product: SKU, quantity: 1, unit_amount: 4900 }],
-    event_id: 'PE-@', event_key: 'pgbench-@', event_type: 'order.paid', occurred_at: new Date().toISOString(), event_body: 'x'.repeat(330),
+    order_id: 'OR-@',
+    source_id,
+    external_id: 'pgbench-@',
+    mode: 'live',
+    currency: 'EUR',
+    locale: 'de_DE',
+    customer: { email: 'ada@example.com', first_name: 'Ada', last_name: 'Lovelace' },
+    paid_at: new Date().toISOString(),
+    actor: source_id,
+    line_items: [{ number: 1, external_id: '1', product: SKU, quantity: 1, unit_amount: 4900 }],
+    event_id: 'PE-@',
+    event_key: 'pgbench-@',
+    event_type: 'order.paid',
+    occurred_at: new Date().toISOString(),
+    event_body: 'x'.repeat(330),
   }]
   const url = new URL(server.url())
   const child = spawn(program, [

@@ -21,7 +21,13 @@ function arrivalOf (quantity: number): Arrival {
     order_id: id,
     actor: 'bench',
     order: {
-      source_id: 'api-live', external_id: id, mode: 'live', currency: 'EUR', locale: null, customer: { email: 'ada@example.com' }, paid_at: new Date().toISOString(),
+      source_id: 'api-live',
+      external_id: id,
+      mode: 'live',
+      currency: 'EUR',
+      locale: null,
+      customer: { email: 'ada@example.com' },
+      paid_at: new Date().toISOString(),
       line_items: [{ external_id: '1', product: SKU, quantity, unit_amount: null }],
     },
   }
