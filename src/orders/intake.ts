@@ -7,7 +7,8 @@ import type { Keyring } from '../sealing.js'
 import { placeOrder } from './place.js'
 import { PLAIN_LICENSES_MAX, TAKE_IN_OPTIONS, takeIn, type Arrival } from './take-in.js'
 
-export interface Placement { id: string, created: boolean }
+/** `plain`: placed by the one statement, so its event was unknown and is stored under the id it came with. */
+export interface Placement { id: string, created: boolean, plain: boolean }
 
 /** Where paid orders enter, from every door. Resolves when the order is durable. */
 export interface Intake { place (arrival: Arrival): Promise<Placement> }
@@ -27,12 +28,12 @@ export function openIntake (url: string, config: Config, db: Kysely<Database>, k
   return {
     close: () => pool.end(),
     async place (arrival) {
-      if (await isPlain(pool, config.prepared_statements, arrival)) return { id: arrival.order_id, created: true }
+      if (await isPlain(pool, config.prepared_statements, arrival)) return { id: arrival.order_id, created: true, plain: true }
       const { id, status } = await once(db, keyring, arrival.idempotency, async (trx) => {
         const placement = await placeOrder(trx, arrival)
         return { id: placement.id, status: placement.created ? 201 : 200 }
       })
-      return { id, created: status === 201 }
+      return { id, created: status === 201, plain: false }
     },
   }
 }

@@ -9,7 +9,8 @@ export interface Verified { event_key: string, sent_at: Date }
 
 /** What an event says in the engine's words. */
 export type Fact =
-  | { kind: 'paid', type: string, occurred_at: string, order: TranslatedOrder }
+  /** order: what it says of it; @throws Problem when that is not enough, so that the event is kept under its type */
+  | { kind: 'paid', type: string, occurred_at: string, order: () => TranslatedOrder }
   /** nothing to do for it here: kept, with the reason */
   | { kind: 'ignored', type: string, occurred_at: string, reason: string }
 

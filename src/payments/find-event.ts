@@ -25,7 +25,7 @@ export async function findPaymentEvent (db: Kysely<Database>, account_id: string
 export async function findStoredEvent (db: Kysely<Database>, account_id: string, id: string) {
   const event = await db.selectFrom('payment_events as e').innerJoin('payment_sources as s', (join) => join
     .onRef('s.account_id', '=', 'e.account_id').onRef('s.id', '=', 'e.source_id'))
-    .select(['e.id', 'e.event_key', 'e.status', 'e.body', 'e.received_at', 's.id as source_id', 's.kind', 's.mode'])
+    .select(['e.id', 'e.event_key', 'e.body', 'e.received_at', 's.id as source_id', 's.kind', 's.mode'])
     .where('e.account_id', '=', account_id).where('e.id', '=', id).executeTakeFirst()
   if (event === undefined) throw new Problem('payment-event-not-found')
   return event

@@ -10,27 +10,28 @@ import type { OpenSource } from './find-source.js'
 export interface SourceEvent { id: string, event_key: string, sent_at: Date, body: Buffer }
 
 export type Outcome =
-  /** is_new: this event placed the order, so it is stored under the id given */
+  /** is_new: it is stored under the id given; else it may have been known under another */
   | { status: 'processed', order_id: string, is_new: boolean, type: string, occurred_at: string }
   | { status: 'failed' | 'ignored', reason: string, type: string, occurred_at: string }
 
 /**
  * Translates a verified event and has its order placed. What cannot be processed is an outcome with a reason, and nothing of it is
- * in the database; the caller keeps it. A processed one is durable on return.
+ * in the database; the caller keeps it. A processed one is durable on return. `retry`: a replay, see `Arrival` in orders/take-in.ts.
  */
-export async function receiveEvent (intake: Intake, source: Omit<OpenSource, 'secrets'>, { id, event_key, sent_at, body }: SourceEvent): Promise<Outcome> {
+export async function receiveEvent (intake: Intake, source: Omit<OpenSource, 'secrets'>, { id, event_key, sent_at, body }: SourceEvent, retry = false): Promise<Outcome> {
   let fact: { type: string, occurred_at: string } = { type: 'unknown', occurred_at: sent_at.toISOString() }
   try {
     const translated = checkouts[source.kind].translate(body, { sent_at })
     const { type, occurred_at } = fact = translated
     if (translated.kind === 'ignored') return { status: 'ignored', reason: translated.reason, type, occurred_at }
-    const order = toPaidOrder(translated.order, { source_id: source.id, mode: source.mode, paid_at: occurred_at })
-    if ((translated.order.mode ?? source.mode) !== source.mode) {
-      throw new Problem('validation-failed', `data.mode: is ${translated.order.mode}, but the payment source is for ${source.mode} orders`)
+    const said = translated.order()
+    const order = toPaidOrder(said, { source_id: source.id, mode: source.mode, paid_at: occurred_at })
+    if ((said.mode ?? source.mode) !== source.mode) {
+      throw new Problem('validation-failed', `mode: is ${said.mode}, but the payment source is for ${source.mode} orders`)
     }
     const event: ReceivedEvent = { id, source_id: source.id, event_key, type, occurred_at, body }
-    const { id: order_id, created } = await intake.place({ account_id: source.account_id, order_id: newId('OR'), order, event, actor: source.id })
-    return { status: 'processed', order_id, is_new: created, type, occurred_at }
+    const { id: order_id, plain: is_new } = await intake.place({ account_id: source.account_id, order_id: newId('OR'), order, event, actor: source.id, retry })
+    return { status: 'processed', order_id, is_new, type, occurred_at }
   } catch (error) {
     if (!(error instanceof Problem) || error.status >= 500) throw error
     return { status: 'failed', reason: error.message, type: fact.type, occurred_at: fact.occurred_at }

@@ -87,19 +87,17 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = asyn
       operationId: 'replayPaymentEvent',
       tags: ['payment-events'],
       summary: 'Process a payment event again',
-      description: 'After what it failed for was mended. One that is processed already stays as it is.',
+      description: 'After what it failed for was mended. Of one that is processed already, only lines that the pool\'s policy `fail` left unfulfilled are tried again.',
       params: IdParams,
       response: { 200: ref(PaymentEvent), 404: problem('payment-event-not-found') },
     },
   }, async ({ account, params }) => {
-    const { source_id, kind, mode, received_at, status, ...stored } = await findStoredEvent(app.db, account.id, params.id)
-    if (status !== 'processed') {
-      const source = { account_id: account.id, id: source_id, kind: kind as CheckoutKind, mode: mode as 'live' | 'test' }
-      const event: SourceEvent = { ...stored, sent_at: received_at }
-      const outcome = await receiveEvent(intake, source, event)
-      if (outcome.status !== 'processed') await inTransaction(app.db, (trx) => keepEvent(trx, source, event, outcome))
-      wakeWorker()
-    }
+    const { source_id, kind, mode, received_at, ...stored } = await findStoredEvent(app.db, account.id, params.id)
+    const source = { account_id: account.id, id: source_id, kind: kind as CheckoutKind, mode: mode as 'live' | 'test' }
+    const event: SourceEvent = { ...stored, sent_at: received_at }
+    const outcome = await receiveEvent(intake, source, event, true)
+    if (outcome.status !== 'processed') await inTransaction(app.db, (trx) => keepEvent(trx, source, event, outcome))
+    wakeWorker()
     return findPaymentEvent(app.db, account.id, params.id)
   })
 }

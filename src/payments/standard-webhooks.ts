@@ -2,6 +2,7 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { SignedOrder } from '../orders/schema.js'
+import { readMoment } from '../orders/to-paid-order.js'
 import { parseJson } from '../plugins/json-body.js'
 import { Problem } from '../problems.js'
 import { checked } from './checked.js'
@@ -13,8 +14,8 @@ const TOLERANCE_MS = 300_000
 const SECRET_BYTES = 32
 const ID = /^[\x21-\x7e]{1,255}$/
 
-const Envelope = Compile(Type.Object({ type: Type.String({ minLength: 1, maxLength: 255 }), timestamp: Type.Optional(Type.String({ format: 'date-time' })) }))
-const PaidData = Compile(Type.Object({ data: SignedOrder }))
+const Envelope = Compile(Type.Object({ type: Type.String({ minLength: 1, maxLength: 255 }), timestamp: Type.Optional(Type.String({ format: 'date-time' })), data: Type.Optional(Type.Unknown()) }))
+const PaidData = Compile(SignedOrder)
 
 export const standardWebhooks: Checkout = {
   newSecret: () => `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`,
@@ -34,10 +35,10 @@ export const standardWebhooks: Checkout = {
   },
 
   translate (body, { sent_at }) {
-    const event = parseJson(body)
-    const { type, timestamp = sent_at.toISOString() } = checked(Envelope, event)
-    if (type !== 'order.paid') return { kind: 'ignored', type, occurred_at: timestamp, reason: `type: an event "${type.slice(0, 100)}" changes nothing here` }
-    return { kind: 'paid', type, occurred_at: timestamp, order: checked(PaidData, event).data }
+    const { type, timestamp, data } = checked(Envelope, parseJson(body))
+    const occurred_at = timestamp === undefined ? sent_at.toISOString() : readMoment('timestamp', timestamp)
+    if (type !== 'order.paid') return { kind: 'ignored', type, occurred_at, reason: `type: an event "${type.slice(0, 100)}" changes nothing here` }
+    return { kind: 'paid', type, occurred_at, order: () => checked(PaidData, data, 'data') }
   },
 }
 
