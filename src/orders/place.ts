@@ -21,7 +21,10 @@ import type { Arrival } from './take-in.js'
 export async function placeOrder (trx: Transaction<Database>, arrival: Arrival): Promise<{ id: string, created: boolean }> {
   const { account_id, order_id, order, event, actor } = arrival
   const known = event === undefined ? undefined : await findProcessed(trx, account_id, event)
-  if (known !== undefined) return { id: known, created: false }
+  if (known !== undefined) {
+    if (arrival.retry === true) await retryUnfulfilled(trx, account_id, known)
+    return { id: known, created: false }
+  }
   const { line_items, customer, ...columns } = order
   const inserted = await trx.insertInto('orders')
     .values({ account_id, id: order_id, ...columns, customer: JSON.stringify(customer), fulfillment_status: 'backordered' })
@@ -31,7 +34,7 @@ export async function placeOrder (trx: Transaction<Database>, arrival: Arrival):
     const lines = await routeLines(trx, account_id, order)
     await insertLines(trx, account_id, order_id, order, lines)
     await recordEvent(trx, { account_id, type: 'order.paid', subject_id: id, actor })
-    await fulfill(trx, account_id, order_id, lines, event === undefined)
+    await fulfill(trx, account_id, order_id, lines.map((line, index) => ({ ...line, id: lineItemId(order_id, index) })), event === undefined)
   }
   if (event !== undefined) await recordProcessed(trx, account_id, event, id)
   return { id, created: inserted !== undefined }
@@ -52,7 +55,10 @@ function lineItemId (order_id: string, index: number): string {
   return `${order_id}-${index + 1}`
 }
 
-async function fulfill (trx: Transaction<Database>, account_id: string, order_id: string, lines: readonly RoutedLine[], refusable: boolean): Promise<void> {
+/** A line that wants `slots` licenses of its pool. */
+interface WaitingLine { id: string, pool_id: string, slots: number, on_shortage: string }
+
+async function fulfill (trx: Transaction<Database>, account_id: string, order_id: string, lines: readonly WaitingLine[], refusable: boolean): Promise<void> {
   const pool_ids = [...new Set(lines.map((line) => line.pool_id))].sort()
   await lockPools(trx, account_id, pool_ids)
   const waiting = await trx.selectFrom('backorders').select('pool_id').distinct()
@@ -62,7 +68,7 @@ async function fulfill (trx: Transaction<Database>, account_id: string, order_id
     select ${account_id}, l.pool_id, coalesce((
         select b.queue from backorders b where b.account_id = ${account_id} and b.pool_id = l.pool_id order by b.queue desc limit 1), 0)
       + row_number() over (partition by l.pool_id order by l.number), ${order_id}, l.id, l.slots
-    from unnest(${lines.map((_, index) => lineItemId(order_id, index))}::text[], ${lines.map((line) => line.pool_id)}::text[], ${lines.map((line) => line.slots)}::int[])
+    from unnest(${lines.map((line) => line.id)}::text[], ${lines.map((line) => line.pool_id)}::text[], ${lines.map((line) => line.slots)}::int[])
       with ordinality as l (id, pool_id, slots, number)`.execute(trx)
   // Somebody waits already: then the stock does not cover the head, and nothing behind it may be served.
   const behind = new Set(waiting.map((row) => row.pool_id))
@@ -72,10 +78,10 @@ async function fulfill (trx: Transaction<Database>, account_id: string, order_id
 
 /** What is still queued is short: it stays queued, except where the pool's policy is to fail. */
 async function settleShortage (
-  trx: Transaction<Database>, account_id: string, order_id: string, lines: readonly RoutedLine[], refusable: boolean
+  trx: Transaction<Database>, account_id: string, order_id: string, lines: readonly WaitingLine[], refusable: boolean
 ): Promise<void> {
   const short = await trx.selectFrom('backorders').select(['line_item_id', 'pool_id', 'missing'])
-    .where('account_id', '=', account_id).where('line_item_id', 'in', lines.map((_, index) => lineItemId(order_id, index))).execute()
+    .where('account_id', '=', account_id).where('line_item_id', 'in', lines.map((line) => line.id)).execute()
   if (short.length === 0) return
   const failing = new Set(lines.filter((line) => line.on_shortage === 'fail').map((line) => line.pool_id))
   const failed = short.filter((line) => failing.has(line.pool_id)).map((line) => line.line_item_id)
@@ -91,6 +97,22 @@ async function settleShortage (
     data: { order_id, pool_id, missing },
   })))
   await refreshFulfillment(trx, account_id, [order_id])
+}
+
+/** Tries again what a pool's policy once left unfulfilled: whoever replays the event has restocked, or changed the policy. */
+async function retryUnfulfilled (trx: Transaction<Database>, account_id: string, order_id: string): Promise<void> {
+  const { rows: lines } = await sql<WaitingLine>`
+    select l.id, l.pool_id, p.on_shortage,
+      (select count(*)::int from slots s where s.account_id = l.account_id and s.line_item_id = l.id and s.cancelled_at is null) as slots
+    from orders o
+    join line_items l on l.account_id = o.account_id and l.order_id = o.id
+    join pools p on p.account_id = l.account_id and p.id = l.pool_id
+    where o.account_id = ${account_id} and o.id = ${order_id} and o.status = 'paid' and l.fulfillment_status = 'unfulfilled'
+    order by l.id`.execute(trx)
+  if (lines.length === 0) return
+  await trx.updateTable('line_items').set({ fulfillment_status: 'backordered' })
+    .where('account_id', '=', account_id).where('id', 'in', lines.map((line) => line.id)).execute()
+  await fulfill(trx, account_id, order_id, lines, false)
 }
 
 /** The order of this external_id, if it has the same content: currency, mode, lines and quantities. */

@@ -14,6 +14,8 @@ export interface Arrival {
   idempotency?: IdempotencyKey
   /** the API key, or the payment source */
   actor: string
+  /** a replay: lines that the pool's policy left unfulfilled are tried again */
+  retry?: boolean
 }
 
 /**

@@ -146,7 +146,7 @@ t.test('partial delivers what there is', async (t) => {
 
 // Guarantee: policy `fail` keeps a webhook's order, since it is paid, and of an API order nothing.
 t.test('fail refuses an API order and keeps a webhook order unfulfilled', async (t) => {
-  const { db, shop, place } = await bench(t)
+  const { db, shop, intake, place } = await bench(t)
   const product = await productOf(shop)
   const { pool_id } = await poolOf(shop, product, keys(1))
   await setPool(db, pool_id, { on_shortage: 'fail' })
@@ -158,6 +158,16 @@ t.test('fail refuses an API order and keeps a webhook order unfulfilled', async 
   t.equal(await statusOf(db, order), 'unfulfilled')
   t.equal(await inStock(db, pool_id), 1, 'whole or nothing')
   t.ok(await db.selectFrom('events').select('id').where('type', '=', 'line_item.unfulfilled').executeTakeFirst(), 'it is recorded')
+  await assertInvariants(t, db)
+  const { external_id } = await db.selectFrom('orders').select('external_id').where('id', '=', order).executeTakeFirstOrThrow()
+  const replay = async (retry: boolean): Promise<string> => (await intake.place({ ...arrivalOf(shop, [[product, 2]], external_id), event, retry })).id
+  await restock(shop, pool_id, keys(1, 'TWO'))
+  t.equal(await replay(false), order)
+  t.equal(await statusOf(db, order), 'unfulfilled', 'a repeat changes nothing')
+  t.equal(await replay(true), order)
+  t.equal(await statusOf(db, order), 'fulfilled', 'a replay tries again')
+  t.equal(await replay(true), order)
+  t.equal((await held(db, order)).length, 2)
   await assertInvariants(t, db)
 })
 
