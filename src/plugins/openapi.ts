@@ -93,7 +93,8 @@ export const openapi = fp(async (app: FastifyInstance, { version }: { version: s
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` },
     transform: ({ schema, url, route }) => ({ schema: documented(schema, route), url }),
   })
-  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { deepLinking: true } })
+  const css = [{ filename: 'latchkey.css', content: '.swagger-ui .topbar { display: none }' }]
+  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { deepLinking: true }, theme: { title: 'Latchkey API', css } })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   app.get(problemUri('x' as ProblemType).replace(/#.*/, ''), { schema: { hide: true } }, async (_request, reply) => reply.type('text/html; charset=utf-8').send(problemsPage()))
 }, { name: 'openapi' })
