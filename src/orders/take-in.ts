@@ -149,6 +149,8 @@ export async function takeIn (pool: pg.Pool, prepared: boolean, account_id: stri
     return new Set(rows.map((row) => row.order_id))
   } catch (error) {
     broken = breaksConnection(error)
+    // PostgreSQL tells of an error before it lets go of the locks: by its next answer it has, and the careful way can take them
+    if (!broken) await client.query('').catch(() => { broken = true })
     throw error
   } finally {
     client.release(broken) // pool.query would drop the connection, and its prepared plan, after a mere duplicate

@@ -1,0 +1,192 @@
+// Keys in clear are in the mail and in a reveal, and nowhere else (docs/decisions: what is sealed). Looked for byte by byte, in many encodings, in
+// every output of a whole service on a durable PostgreSQL that logs each statement with its parameters.
+import { execFile } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { sql } from 'kysely'
+import pg from 'pg'
+import copyStreams from 'pg-copy-streams'
+import t, { type Test } from 'tap'
+import { buildApp } from '../src/app.js'
+import { readConfig } from '../src/config.js'
+import { connectDatabase } from '../src/database/connect.js'
+import { startEmbeddedPostgres } from '../src/database/embedded.js'
+import { migrateToLatest } from '../src/database/migrate.js'
+import { buildLogger } from '../src/log.js'
+import { openIntake } from '../src/orders/intake.js'
+import { newKeyMaterial, readKeyring } from '../src/sealing.js'
+import { startWorker } from '../src/worker.js'
+import { testAccount } from './support/app.js'
+import { assertInvariants } from './support/invariants.js'
+import { mailServer } from './support/smtp.js'
+import { listen } from './support/socket.js'
+import { until } from './support/until.js'
+import { callsOf, makePool, makeProduct, orderOf, type Call } from './support/vendor.js'
+import { messageOf, postMessage } from './support/webhooks.js'
+
+const CANARY = 'CANARY-9f1b7c2e-XKCD-Zürich-3d77' // the middle, which no mask shows, is what is looked for
+const NEEDLE = CANARY.slice(6, -4)
+const MARKER = 'MARKER-51c8e0aa-planted-in-clear'
+/** The client programs of a PostgreSQL as new as the server: where pg_dump is. */
+const PG_BIN = process.env['LATCHKEY_PG_BIN']
+
+/** The text in every form in which it may turn up; of base64 what does not depend on its neighbours, at the three offsets. */
+function formsOf (text: string): Map<string, Buffer> {
+  const utf8 = Buffer.from(text)
+  const forms = new Map<string, Buffer>([['utf8', utf8], ['latin1', Buffer.from(text, 'latin1')], ['reversed', Buffer.from([...text].reverse().join(''))], ['utf16le', Buffer.from(text, 'utf16le')]])
+  forms.set('utf16be', Buffer.from(forms.get('utf16le') as Buffer).swap16())
+  for (const [name, form] of [['hex', utf8.toString('hex')], ['HEX', utf8.toString('hex').toUpperCase()], ['url', encodeURIComponent(text)], ['json', JSON.stringify(text).slice(1, -1).replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)],
+    ['quoted-printable', text.replace(/[^ -~]/g, (c) => [...Buffer.from(c)].map((byte) => `=${byte.toString(16).toUpperCase()}`).join(''))],
+    ['bytea escape', text.replace(/[^ -~]/g, (c) => [...Buffer.from(c)].map((byte) => `\\${byte.toString(8)}`).join(''))]] as const) forms.set(name, Buffer.from(form))
+  for (const offset of [0, 1, 2]) {
+    const whole = Buffer.concat([Buffer.alloc(offset), utf8])
+    const inner = whole.subarray(offset === 0 ? 0 : 3, whole.length - whole.length % 3).toString('base64')
+    forms.set(`base64 at ${offset}`, Buffer.from(inner))
+    forms.set(`base64url at ${offset}`, Buffer.from(inner.replaceAll('+', '-').replaceAll('/', '_')))
+  }
+  return forms
+}
+
+/** In which forms the text is in the bytes. */
+const hits = (bytes: Buffer, text: string): string[] => [...formsOf(text)].filter(([, form]) => bytes.includes(form)).map(([name]) => name)
+
+/** The files below a directory, with their bytes. */
+function filesOf (directory: string): Map<string, Buffer> {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  return new Map(files.map((entry) => [path.join(entry.parentPath, entry.name), readFileSync(path.join(entry.parentPath, entry.name))]))
+}
+
+/** A service with its own durable database: everything that it writes is collected. */
+async function service (t: Test) {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'latchkey-secrets-'))
+  chmodSync(dir, 0o711) // the server may run as another user
+  const dataDir = path.join(dir, 'data', 'database')
+  const server = await startEmbeddedPostgres({ dataDir, database: 'latchkey' })
+  t.teardown(async () => { await server.stop(); rmSync(dir, { recursive: true, force: true }) })
+  const admin = new pg.Client({ connectionString: server.url() })
+  await admin.connect()
+  for (const setting of ["log_statement = 'all'", 'log_parameter_max_length = -1', 'log_parameter_max_length_on_error = -1', "log_min_error_statement = 'error'", "log_min_messages = 'info'", 'log_duration = on']) {
+    await admin.query(`alter role postgres set ${setting}`)
+  }
+  await admin.end()
+  const mail = await mailServer(t)
+  const config = readConfig({ LOG_LEVEL: 'trace', SMTP_URL: mail.url, WORKER_POLL_MS: '20' })
+  const db = connectDatabase(server.url(), config)
+  await migrateToLatest(db)
+  const keyring = readKeyring(newKeyMaterial())
+  const log: string[] = []
+  const logger = buildLogger(config, { write: (text: string) => { log.push(text) } })
+  const intake = openIntake(server.url(), config, db, keyring)
+  const app = await buildApp({ config, db, keyring, intake, logger })
+  const port = await listen(app)
+  const worker = startWorker({ db, config, keyring, log: logger })
+  t.teardown(async () => { await app.close(); await worker.stop(); await intake.close(); await db.destroy() })
+  return { server, dataDir, db, app, port, mail, log }
+}
+type Service = Awaited<ReturnType<typeof service>>
+
+/** Every way a key goes, and every way it fails to. Returns what was answered, apart from what may show secrets. */
+async function play ({ db, app, port, mail }: Service): Promise<{ call: Call, answers: string[], shown: string[], secrets: string[] }> {
+  const vendor = await testAccount(db, 'vendor')
+  const call = callsOf(app, vendor)
+  const [answers, shown]: [string[], string[]] = [[], []]
+  const ask: typeof call = async (...given) => {
+    const answer = await call(...given)
+    answers.push(answer.body, JSON.stringify(answer.headers))
+    return answer
+  }
+  mail.faults.data = () => ({ code: 451, text: `4.7.1 not now, you sent ${CANARY}` })
+  const product_id = await makeProduct(call, 'sku-pro')
+  const pool_id = await makePool(call, { product_ids: [product_id] })
+  const url = `/v1/pools/${pool_id}/licenses`
+  for (const [query, body, type] of [
+    ['', `${CANARY}\n${CANARY}\n${CANARY}-2`, 'text/plain'], ['', CANARY, 'text/plain'], ['?strict=true', `${CANARY}-3\n${CANARY}\0`, 'text/plain'], ['?dry_run=true', `${CANARY}-4`, 'text/plain'],
+    ['', `${CANARY}${'x'.repeat(5000)}\n${CANARY}\x01`, 'text/plain'], ['', `license\n${CANARY}-5\n"${CANARY}`, 'text/csv'], ['', `{"licenses":["${CANARY}-6","${CANARY}\\u0000"]}`, 'application/json'],
+    ['', `{"licenses":[{"${CANARY}":1}`, 'application/json'], ['', CANARY, 'application/xml'], ['', `{"licenses":"${CANARY}"}`, 'application/json'],
+  ] as const) await ask('POST', `${url}${query}`, body, { 'content-type': type, 'idempotency-key': `load ${answers.length}` })
+  const source = (await call('POST', '/v1/payment-sources', { kind: 'standard-webhooks', name: 'shop' }, { 'idempotency-key': 'k' })).json<{ id: string, secret: string }>()
+  const key = (await call('POST', '/v1/api-keys', { name: 'shop', preset: 'checkout' }, { 'idempotency-key': 'k' })).json<{ api_key: string }>()
+  const event = JSON.stringify({ type: 'order.paid', data: orderOf('A-1') })
+  for (const message of [messageOf(source.secret, event), messageOf(`whsec_${'A'.repeat(43)}=`, event)]) answers.push(JSON.stringify(await postMessage(port, source.id, message)))
+  const order = (await ask('POST', '/v1/orders', orderOf('A-2', { line_items: [{ product: 'sku-pro', quantity: 1 }] }), { 'idempotency-key': 'o' })).json()
+  await until('the mail server to refuse', async () => (await db.selectFrom('deliveries').select('id').where('last_error', 'is not', null).execute()).length >= 2)
+  mail.faults.data = undefined
+  await sql`update deliveries set next_attempt_at = now() where status = 'planned'`.execute(db)
+  await ask('POST', `/v1/orders/${order.id}/resend`)
+  await until('the mails', async () => (await db.selectFrom('deliveries').select('id').where('status', '<>', 'sent').execute()).length === 0)
+  const license_id = order.line_items[0].licenses[0].id as string
+  shown.push((await call('POST', `/v1/licenses/${license_id}/reveal`)).body)
+  await ask('POST', `/v1/licenses/${license_id}/withdraw`, { reason: 'sold' })
+  const deliveries = (await ask('GET', '/v1/deliveries')).json<Array<{ id: string }>>()
+  for (const one of [url, '/v1/orders', `/v1/orders/${order.id}`, '/v1/events', '/v1/batches', `/v1/pools/${pool_id}`, '/v1/payment-events', '/v1/payment-sources', '/v1/api-keys', `/v1/licenses/${license_id}`,
+    '/openapi.json', ...deliveries.map(({ id }) => `/v1/deliveries/${id}`)]) await ask('GET', one)
+  return { call, answers, shown, secrets: [vendor.api_key, key.api_key].map((api_key) => api_key.split(':')[1] as string).concat(source.secret.slice('whsec_'.length)) }
+}
+
+/** Every table as COPY writes it: what a logical dump holds. */
+async function copyOf (url: string): Promise<Buffer> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ name: string }>("select quote_ident(tablename) as name from pg_tables where schemaname = 'public' order by 1")
+    const chunks: Buffer[] = []
+    for (const { name } of rows) for await (const chunk of client.query(copyStreams.to(`copy ${name} to stdout`))) chunks.push(chunk as Buffer)
+    return Buffer.concat(chunks)
+  } finally {
+    await client.end()
+  }
+}
+
+// Guarantee (F1, F2, F3, C8): no license key, API key or signing secret is in clear in any log, answer, list, event, refusal, file of the database, WAL or
+// dump, whatever succeeded or failed; a license key is in the mail's body and in a reveal, whole.
+t.test('secrets', { timeout: 110_000 }, async (t) => {
+  const running = await service(t)
+  const { server, dataDir, db, mail, log } = running
+  const { call, answers, shown, secrets } = await play(running)
+  await sql`insert into events (account_id, type, subject_id, data) values ('VA-0', 'marker.planted', 'x', ${JSON.stringify({ marker: MARKER })}::jsonb)`.execute(db)
+  await assertInvariants(t, db)
+
+  const postgres_log = readFileSync(`${dataDir}.log`)
+  // a caller who looks a key up as if it were an id has shown it to the database; to nobody else
+  for (const url of [`/v1/licenses/${encodeURIComponent(CANARY)}`, `/v1/orders?external_id=${encodeURIComponent(CANARY)}`, `/v1/nowhere/${encodeURIComponent(CANARY)}`]) {
+    answers.push((await call('GET', url)).body)
+  }
+
+  t.match(shown[0], NEEDLE, 'the reveal shows it')
+  t.ok(mail.mails.length >= 2)
+  for (const { raw } of mail.mails) {
+    const end = raw.indexOf('\r\n\r\n')
+    t.not(hits(raw.subarray(end), NEEDLE).length, 0, 'the mail has it')
+    t.strictSame(hits(raw.subarray(0, end), NEEDLE), [], 'but not its head')
+  }
+  await sql`checkpoint`.execute(db)
+  await sql`select pg_switch_wal()`.execute(db)
+  const copied = await copyOf(server.url())
+  const places = new Map<string, Buffer>([
+    ['the log of the service', Buffer.from(log.join(''))],
+    ['the answers', Buffer.from(answers.join('\n'))],
+    ['the log of PostgreSQL', postgres_log],
+    ['COPY of every table', copied],
+    ...filesOf(server.dataDir),
+  ])
+  const found = (name: RegExp, text: string): boolean => [...places].some(([place, bytes]) => name.test(place) && hits(bytes, text).length > 0)
+  t.ok(found(/COPY/, MARKER) && found(/\/base\//, MARKER) && found(/\/pg_wal\//, MARKER) && found(/log of PostgreSQL/, MARKER), 'the planted marker is found in data files, WAL, log and copy: the search can find')
+  t.match(places.get('the log of PostgreSQL')?.toString(), /insert into orders/, 'statements are logged')
+  t.match(places.get('the log of PostgreSQL')?.toString(), /ada@example\.com/, 'with their parameters')
+  t.match(places.get('the log of the service')?.toString(), /delivery attempt/)
+  for (const secret of [NEEDLE, ...secrets]) {
+    const where = [...places].flatMap(([place, bytes]) => hits(bytes, secret).map((form) => `${place}: ${form}`))
+    t.strictSame(where, [], secret === NEEDLE ? 'no license key' : 'no API key nor signing secret')
+  }
+
+  const pgDump = PG_BIN === undefined ? undefined : path.join(PG_BIN, 'pg_dump')
+  const version = pgDump !== undefined && existsSync(pgDump) ? /(\d+)\./.exec((await promisify(execFile)(pgDump, ['--version'])).stdout)?.[1] : undefined
+  const { rows: [wanted] } = await sql<{ major: number }>`select current_setting('server_version_num')::int / 10000 as major`.execute(db)
+  await t.test('a dump by pg_dump', { skip: Number(version ?? 0) < (wanted?.major ?? 0) && `set LATCHKEY_PG_BIN to a directory with pg_dump ${wanted?.major} or newer; COPY stands for it` }, async (t) => {
+    const { stdout } = await promisify(execFile)(pgDump as string, [server.url()], { encoding: 'buffer', maxBuffer: 1 << 30 })
+    t.not(hits(stdout, MARKER).length, 0)
+    for (const secret of [NEEDLE, ...secrets]) t.strictSame(hits(stdout, secret), [])
+  })
+})
