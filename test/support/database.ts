@@ -25,15 +25,22 @@ async function onServer (statement: string): Promise<void> {
   }
 }
 
+/** A database with nothing in it, dropped when the test ends. */
+export async function emptyDatabase (t: Teardown): Promise<{ url: string }> {
+  return freshDatabase(t, 'template0')
+}
+
 /** A fresh, migrated database of the test's own, dropped when the test ends. `env`: settings other than the defaults. */
 export async function testDatabase (t: Teardown, env: NodeJS.ProcessEnv = {}): Promise<{ db: Kysely<Database>, url: string }> {
-  const name = `test_${process.pid}_${randomBytes(6).toString('hex')}`
-  await onServer(`create database ${name} template ${TEMPLATE} strategy file_copy`)
-  const url = serverUrl(name)
+  const { url } = await freshDatabase(t, TEMPLATE)
   const db = connectDatabase(url, readConfig(env))
-  t.teardown(async () => {
-    await db.destroy()
-    await onServer(`drop database ${name} with (force)`)
-  })
+  t.teardown(() => db.destroy())
   return { db, url }
+}
+
+async function freshDatabase (t: Teardown, template: string): Promise<{ url: string }> {
+  const name = `test_${process.pid}_${randomBytes(6).toString('hex')}`
+  await onServer(`create database ${name} template ${template} strategy file_copy`)
+  t.teardown(() => onServer(`drop database ${name} with (force)`))
+  return { url: serverUrl(name) }
 }
