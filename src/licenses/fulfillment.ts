@@ -4,9 +4,12 @@ import type { Database } from '../database/connect.js'
 /**
  * Sets the fulfillment_status of orders from their lines, and records `order.fulfilled` for those that became so.
  * All lines fulfilled: fulfilled; something allocated: partial; something waiting: backordered; else unfulfilled.
+ * Locks the orders, in the order of their ids, before it looks: of two pools that fill one order at once, whoever comes second must see
+ * the line of the first.
  */
 export async function refreshFulfillment (trx: Transaction<Database>, account_id: string, order_ids: readonly string[]): Promise<void> {
   if (order_ids.length === 0) return
+  await sql`select from orders where account_id = ${account_id} and id = any(${order_ids}::text[]) order by id for no key update`.execute(trx)
   await sql`
     with changed as (
       update orders o set fulfillment_status = s.status

@@ -34,7 +34,7 @@ export function seeded (t: Test): Random {
   }
 }
 
-export interface Answer { status: number, headers: Headers, body: Record<string, any> } // eslint-disable-line @typescript-eslint/no-explicit-any
+export interface Answer { status: number, headers: Headers, body: Record<string, any> }
 
 const ANSWER_MS_MAX = 12_000
 
