@@ -6,14 +6,20 @@ import { runningEmbeddedUrl, startEmbeddedPostgres } from '../database/embedded.
 import { migrateToLatest, pendingMigrations } from '../database/migrate.js'
 import { Refused } from './refused.js'
 
-export interface OpenDatabase { url: string, db: Kysely<Database>, close: () => Promise<void> }
+export interface OpenDatabase {
+  url: string
+  db: Kysely<Database>
+  /** where the embedded cluster is; undefined: the server is not this process's */
+  cluster: string | undefined
+  close: () => Promise<void>
+}
 
 /** Limits of a command at the terminal, whose statements may read whole tables: an hour. */
 export const COMMAND_TIMEOUTS = { statement_timeout_ms: 3_600_000, idle_in_transaction_session_timeout_ms: 3_600_000 }
 
 const EMBEDDED = { directory: 'postgres', database: 'latchkey' }
 
-export const embeddedDir = (config: Config): string => path.join(config.data_dir, EMBEDDED.directory)
+const embeddedDir = (config: Config): string => path.join(config.data_dir, EMBEDDED.directory)
 
 /**
  * Opens the database of DATABASE_URL or, when that is unset, the embedded one. `beside`: where a service runs the embedded
@@ -34,7 +40,7 @@ export async function openDatabase (
   }
   try {
     await checkServer(db, config)
-    return { url, db, close }
+    return { url, db, cluster: server?.dataDir, close }
   } catch (error) {
     await close()
     throw error

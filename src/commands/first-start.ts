@@ -5,7 +5,6 @@ import { bootstrap, type Credentials } from '../bootstrap.js'
 import type { Config } from '../config.js'
 import type { Database } from '../database/connect.js'
 import { inTransaction } from '../database/transaction.js'
-import { embeddedDir } from './database.js'
 import { keyFile, writePrivately } from './key-material.js'
 
 export const credentialsFile = (config: Config): string => path.join(config.data_dir, 'credentials.json')
@@ -22,14 +21,14 @@ export async function firstStart (config: Config, db: Kysely<Database>): Promise
   })
 }
 
-/** What a person wants to know once the service listens. The vendor's key is in it the first time only. */
-export function banner (config: Config, version: string, credentials: Credentials | undefined): string {
-  const embedded = config.database_url === undefined
+/** What a person wants to know once the service listens. The vendor's key is in it the first time only. `cluster`: of the embedded database. */
+export function banner (config: Config, version: string, cluster: string | undefined, credentials: Credentials | undefined): string {
+  const embedded = cluster !== undefined
   const lines = [
     `Latchkey ${version} listens on ${config.public_url}`,
     '',
     `  API reference   ${config.public_url}/docs`,
-    `  Database        ${embedded ? `embedded PostgreSQL in ${embeddedDir(config)}, for trying it out; for production set DATABASE_URL` : 'the one of DATABASE_URL'}`,
+    `  Database        ${embedded ? `embedded PostgreSQL in ${cluster}, for trying it out; for production set DATABASE_URL` : 'the one of DATABASE_URL'}`,
     `  Mail            ${config.smtp_url === undefined ? `kept as .eml files in ${path.join(config.data_dir, 'mail')}; to send it set SMTP_URL` : 'sent through SMTP_URL'}`,
     `  Key material    ${config.latchkey_keys === undefined ? `${keyFile(config)}: keep a copy, without it no stored license can be read` : 'the one of LATCHKEY_KEYS'}`,
   ]

@@ -51,11 +51,11 @@ export async function serveCommand (config: Config, role: Role): Promise<void> {
 }
 
 async function start (running: Running, config: Config, role: Role, log: Logger): Promise<void> {
-  const { db, url } = running.database
+  const { db, url, cluster } = running.database
   if (role === 'serve') await migrate(url, config)
   else await requireMigrated(db)
   const keyring = await loadKeyring(config, db)
-  const credentials = config.database_url === undefined ? await firstStart(config, db) : undefined
+  const credentials = cluster !== undefined ? await firstStart(config, db) : undefined
   if (role !== 'worker') {
     running.intake = openIntake(url, config, db, keyring)
     const parts = { config, db, keyring, intake: running.intake, logger: log }
@@ -64,7 +64,7 @@ async function start (running: Running, config: Config, role: Role, log: Logger)
   }
   if (role !== 'api') running.worker = startWorker({ db, config, keyring, log })
   if (role === 'worker') log.info('the worker runs')
-  else process.stdout.write(banner(config, version(), credentials))
+  else process.stdout.write(banner(config, version(), cluster, credentials))
 }
 
 async function listen (app: FastifyInstance, config: Config): Promise<void> {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import pg from 'pg'
 import t, { type Test } from 'tap'
@@ -14,13 +14,6 @@ const SECRET = /SU-[\d-]+:lk_[0-9a-f]{46}/
 
 interface Credentials { vendor: { api_key: string } }
 const credentialsIn = (dir: string): Credentials => JSON.parse(readFileSync(path.join(dir, 'credentials.json'), 'utf8')) as Credentials
-
-/** A directory that the user of the server can walk through, as that of an operator's shell would be. */
-function openDir (t: Parameters<typeof dataDir>[0], uid?: number): string {
-  const dir = dataDir(t, uid)
-  chmodSync(path.dirname(dir), 0o755)
-  return dir
-}
 
 async function productNames (url: string, { vendor }: Credentials): Promise<string[]> {
   const response = await fetch(`${url}/v1/products`, { headers: { authorization: `ApiKey ${vendor.api_key}` } })
@@ -57,7 +50,7 @@ async function stopped ({ child, ended }: Started): Promise<{ code: number | nul
 
 /** The life of a service on its own database, by one user. */
 async function life (t: Test, uid?: number): Promise<void> {
-  const dir = openDir(t, uid)
+  const dir = dataDir(t, { uid })
   const options = { env: { DATA_DIR: dir }, ...(uid === undefined ? {} : { uid }) }
   const first = startLatchkey(t, ['serve'], options)
   let url = await first.url()
@@ -97,7 +90,7 @@ t.test('a service on its own database, as an ordinary user', { skip: AS_ROOT ? f
 
 // Guarantee: of starts at the same instant on one data directory, the first included, one gets it and the others are refused.
 t.test('starts at the same instant', async (t) => {
-  const dir = openDir(t)
+  const dir = dataDir(t)
   const all = [1, 2, 3].map(() => startLatchkey(t, ['serve'], { env: { DATA_DIR: dir } }))
   const codes = await Promise.all(all.map(({ ended, url }) => Promise.race([ended, url().then(() => 'listens', () => ended)])))
   t.same(codes.map(String).sort(), ['1', '1', 'listens'])
@@ -106,7 +99,7 @@ t.test('starts at the same instant', async (t) => {
 
 // Guarantee: the server of a service that lives on comes back by itself when it is killed, with all that was committed.
 t.test('kill -9 of the embedded server', async (t) => {
-  const dir = openDir(t)
+  const dir = dataDir(t)
   const service = startLatchkey(t, ['serve'], { env: { DATA_DIR: dir } })
   const url = await service.url()
   await until('the credentials', () => existsSync(path.join(dir, 'credentials.json')))
@@ -124,7 +117,7 @@ t.test('kill -9 of the embedded server', async (t) => {
 
 // Guarantee: the database is durable by default: what power loss needs can only be asserted by its settings.
 t.test('the settings of a durable server', async (t) => {
-  const dir = openDir(t)
+  const dir = dataDir(t)
   const server = await startEmbeddedPostgres({ dataDir: path.join(dir, 'postgres'), database: 'x' })
   t.teardown(() => server.stop())
   const client = new pg.Client({ connectionString: server.url() })
@@ -136,8 +129,8 @@ t.test('the settings of a durable server', async (t) => {
 
 // Guarantee: a link or another user's directory in the place of the cluster is refused, not followed or given away.
 t.test('a cluster directory that is not ours', async (t) => {
-  const dir = openDir(t)
-  const elsewhere = openDir(t)
+  const dir = dataDir(t)
+  const elsewhere = dataDir(t)
   mkdirSync(elsewhere)
   mkdirSync(dir)
   symlinkSync(elsewhere, path.join(dir, 'postgres'))
@@ -149,11 +142,12 @@ t.test('a cluster directory that is not ours', async (t) => {
 
 // Guarantee: root starts it where its server's user can reach neither the checkout nor the data directory.
 t.test('root, below a directory that only root can enter', { skip: AS_ROOT ? false : 'needs root' }, async (t) => {
-  const dir = dataDir(t) // its parent has mode 0700
+  const dir = dataDir(t, { mode: 0o700 })
   const service = startLatchkey(t, ['serve'], { env: { DATA_DIR: dir } })
   await service.url()
   const kept = /kept in (\/var\/tmp\/latchkey-0\/data-[0-9a-f]+)/.exec(service.output())?.[1]
   t.ok(kept, 'says where the data is kept instead')
+  t.match(service.output(), `embedded PostgreSQL in ${String(kept)}`, 'and so does the banner')
   t.equal(statSync('/var/tmp/latchkey-0').mode & 0o777, 0o711)
   t.equal((await stopped(service)).code, 0)
   if (kept !== undefined) rmSync(kept, { recursive: true, force: true })

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,7 +23,8 @@ export interface StartOptions { env?: NodeJS.ProcessEnv, uid?: number }
 
 /** Runs `latchkey` from the sources, with nothing of this process's own settings. Killed when the test ends. */
 export function startLatchkey (t: Teardown, args: readonly string[], { env = {}, uid }: StartOptions = {}): Started {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', ...args], {
+  // tap would load itself into the child, and fail it at its exit where its user may not write to .tap
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', 'tsx', 'src/main.ts', ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: os.tmpdir(), PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -54,9 +55,10 @@ export async function runLatchkey (t: Teardown, args: readonly string[], options
   return { code: await ended, output: output() }
 }
 
-/** A directory for the test's data, which `uid` owns; removed when the test ends. */
-export function dataDir (t: Teardown, uid?: number): string {
+/** A path for the test's data, in a directory that `uid` owns and, unless its mode is another, others may walk through. Removed at the end. */
+export function dataDir (t: Teardown, { uid, mode = 0o755 }: { uid?: number | undefined, mode?: number } = {}): string {
   const parent = mkdtempSync(path.join(os.tmpdir(), 'latchkey-data-'))
+  chmodSync(parent, mode)
   if (uid !== undefined) chownSync(parent, uid, uid)
   t.teardown(() => { rmSync(parent, { recursive: true, force: true }) })
   return path.join(parent, 'data')
