@@ -206,14 +206,16 @@ t.test('routing', async (t) => {
   const names = new Map<string, string>()
   for (const [name, pool] of Object.entries(pools)) names.set(await makePool(call, pool, keys(3, name.replace(' ', '-'))), name)
   let orders = 0
-  const served = async (product: string, currency: string, mode?: string): Promise<string | undefined> => {
-    const answer = await call('POST', '/v1/orders', orderOf(`A-${++orders}`, { currency, mode, ...lines({ product, quantity: 1 }) }))
+  const served = async (product: string, currency: string, mode?: string, quantity = 1): Promise<string | undefined> => {
+    const answer = await call('POST', '/v1/orders', orderOf(`A-${++orders}`, { currency, mode, ...lines({ product, quantity }) }))
     return answer.statusCode === 201 ? names.get(answer.json().line_items[0].pool_id) : answer.json().error_code
   }
   for (const [product, currency, expected] of [['sku-a', 'EUR', 'a EUR'], [a, 'USD', 'a'], ['sku-b', 'EUR', 'ab EUR'], ['sku-b', 'USD', 'ab'], [c, 'EUR', 'all EUR'], ['sku-c', 'USD', 'all']] as const) {
     t.equal(await served(product, currency), expected, `${product === a ? 'a' : product} ${currency}`)
   }
   t.equal(await served('sku-a', 'EUR', 'test'), 'a test')
+  t.equal(await served('sku-a', 'EUR', 'live', 300), 'a EUR', 'and so it is for an order too large for the plain way, or short')
+  t.equal(await served('sku-b', 'USD', 'live', 4), 'ab')
   t.equal(await served('sku-b', 'EUR', 'test'), 'POL_002', 'a test order takes no live license')
   const test_order = await call('POST', '/v1/orders', orderOf('A-1', { mode: 'test', ...lines({ product: a, quantity: 5 }) }))
   t.match(test_order.json(), { source_id: 'api-test', mode: 'test', fulfillment_status: 'backordered' }, 'not even when it is short; and its order numbers are its own')
