@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import type { Kysely } from 'kysely'
 import type { Config } from './config.js'
@@ -24,6 +23,7 @@ import { schemaController } from './plugins/validation.js'
 import { poolRoutes } from './pools/routes.js'
 import { productRoutes } from './products/routes.js'
 import type { Keyring } from './sealing.js'
+import { version } from './version.js'
 
 declare module 'fastify' {
   interface FastifyInstance { config: Config, db: Kysely<Database>, keyring: Keyring }
@@ -33,8 +33,6 @@ export interface Parts { config: Config, db: Kysely<Database>, keyring: Keyring,
 
 const BODY_BYTES_MAX = 1024 * 1024 // an order of 1,000 lines is a tenth of it; loads are streamed and have their own limit
 const CHECK_INTERVAL_MS = 500 // node looks for late headers this often; its default of 30 s would be the real limit
-
-const version = (): string => (JSON.parse(readFileSync(new URL(import.meta.url.includes('/dist/') ? '../../package.json' : '../package.json', import.meta.url), 'utf8')) as { version: string }).version
 
 /** The HTTP service, every plugin and resource in order. Listens to nothing yet and needs no database to be built. */
 export async function buildApp ({ config, db, keyring, intake, logger = buildLogger(config) }: Parts): Promise<FastifyInstance> {
