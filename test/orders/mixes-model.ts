@@ -73,7 +73,8 @@ export class Model {
 
   stockOf (at: number): Record<string, number> {
     const { stock, loaded, withdrawn, queue } = this.pool(at)
-    return { loaded, available: stock, withdrawn, allocated: loaded - stock - withdrawn, backordered: queue.reduce((sum, line) => sum + line.slots - line.filled, 0) }
+    const backordered = queue.reduce((sum, line) => sum + line.slots - line.filled, 0)
+    return { loaded, available: stock, withdrawn, allocated: loaded - stock - withdrawn, backordered }
   }
 
   statusOf ({ filled, slots, failed }: ModelLine): string {

@@ -2,12 +2,12 @@
 import { randomInt } from 'node:crypto'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { testAccount, testApp, type TestApp } from '../support/app.js'
+import { testApp, type TestApp } from '../support/app.js'
 import { assertInvariants } from '../support/invariants.js'
-import { callsOf, makePool, makeProduct, stockOf, type Call } from '../support/vendor.js'
-import { messageOf } from '../support/webhooks.js'
+import { stockOf } from '../support/vendor.js'
 import { checkInvariants } from '../../src/fsck/invariants.js'
-import { Model, POLICIES, RULES, type AskedLine, type Policy } from './mixes-model.js'
+import { Model, POLICIES, RULES } from './mixes-model.js'
+import { Vendor } from './mixes-vendor.js'
 
 const POOLS = 3
 const seed = Number(process.env['MIXES_SEED'] ?? randomInt(2 ** 31))
@@ -31,79 +31,6 @@ const anyStep = fc.oneof(
   { weight: 2, arbitrary: steps.policy }, { weight: 1, arbitrary: steps.resend }, { weight: 1, arbitrary: steps.withdraw })
 type Step = typeof anyStep extends fc.Arbitrary<infer S> ? S : never
 const shops = fc.array(fc.record({ rule: fc.constantFrom(...RULES), policy: fc.constantFrom(...POLICIES) }), { minLength: POOLS, maxLength: POOLS })
-
-interface Placed { number: number, id: string, by: 'api' | 'webhook', lines: readonly AskedLine[] }
-
-/** A vendor of its own with pools, and the steps of a mix as calls of the API. Each returns the status of the answer. */
-class Vendor {
-  readonly placed: Placed[] = []
-  #number = 0
-  #keys = 0
-  readonly app: TestApp['app']
-  readonly call: Call
-  readonly pools: readonly string[]
-  readonly source: { id: string, secret: string }
-
-  constructor (app: TestApp['app'], call: Call, pools: readonly string[], source: { id: string, secret: string }) {
-    this.app = app
-    this.call = call
-    this.pools = pools
-    this.source = source
-  }
-
-  static async open ({ app, db }: TestApp, pools: ReadonlyArray<{ rule: string, policy: Policy }>): Promise<Vendor> {
-    const call = callsOf(app, await testAccount(db, 'vendor'))
-    const ids: string[] = []
-    for (const [at, { rule, policy }] of pools.entries()) {
-      const product_id = await makeProduct(call, `sku-${at}`)
-      ids.push(await makePool(call, { product_ids: [product_id], mode: 'live', quantity_rule: rule, on_shortage: policy }))
-    }
-    const source = await call('POST', '/v1/payment-sources', { kind: 'standard-webhooks', name: 'shop' })
-    return new Vendor(app, call, ids, source.json())
-  }
-
-  next (): number { return this.#number++ }
-
-  async load (pool: number, fresh: number, repeated: number): Promise<Record<string, unknown>> {
-    const lines = Array.from({ length: fresh }, () => `KEY-${++this.#keys}`)
-    const again = Array.from({ length: Math.min(repeated, this.#keys - fresh) }, (_, i) => `KEY-${i + 1}`)
-    return (await this.call('POST', `/v1/pools/${this.pools[pool]}/licenses`, [...lines, ...again].join('\n'))).json()
-  }
-
-  async order (number: number, lines: ReadonlyArray<readonly [product: number | string, quantity: number]>, by: 'api' | 'webhook', event = `msg_${number}`): Promise<{ status: number, id: string }> {
-    const order = {
-      external_id: `${by}-${number}`,
-      currency: 'EUR',
-      customer: { email: 'ada@example.com' },
-      line_items: lines.map(([product, quantity]) => ({ product: typeof product === 'number' ? `sku-${product}` : product, quantity })),
-    }
-    if (by === 'api') {
-      const answer = await this.call('POST', '/v1/orders', order, { 'idempotency-key': `${event} ${lines.join()}` })
-      return { status: answer.statusCode, id: answer.json<{ id: string }>().id }
-    }
-    const { headers, body } = messageOf(this.source.secret, JSON.stringify({ type: 'order.paid', data: order }), { id: event })
-    const pairs = Object.fromEntries(headers.flatMap((name, i) => i % 2 === 0 ? [[name, headers[i + 1] as string]] : []))
-    const answer = await this.app.inject({ method: 'POST', url: `/v1/payments/${this.source.id}`, headers: pairs, payload: body })
-    return { status: answer.statusCode, id: answer.json<{ order_id: string }>().order_id }
-  }
-
-  async setPolicy (pool: number, policy: Policy): Promise<number> {
-    return (await this.call('PUT', `/v1/pools/${this.pools[pool]}`, { on_shortage: policy })).statusCode
-  }
-
-  async resend (id: string): Promise<number> { return (await this.call('POST', `/v1/orders/${id}/resend`)).statusCode }
-
-  /** The first license that is available; undefined: there is none. */
-  async withdraw (pool: number): Promise<number | undefined> {
-    const [license] = (await this.call('GET', `/v1/pools/${this.pools[pool]}/licenses?state=available&limit=1`)).json<Array<{ id: string }>>()
-    return license === undefined ? undefined : (await this.call('POST', `/v1/licenses/${license.id}/withdraw`, { reason: 'test' })).statusCode
-  }
-
-  async held (id: string): Promise<Array<{ status: string, licenses: number }>> {
-    const { line_items } = (await this.call('GET', `/v1/orders/${id}`)).json<{ line_items: Array<{ fulfillment_status: string, licenses: unknown[] }> }>()
-    return line_items.map(({ fulfillment_status, licenses }) => ({ status: fulfillment_status, licenses: licenses.length }))
-  }
-}
 
 function equal (what: string, found: unknown, wanted: unknown): void {
   if (JSON.stringify(found) !== JSON.stringify(wanted)) throw new Error(`${what}: found ${JSON.stringify(found)}, wanted ${JSON.stringify(wanted)}`)
@@ -158,7 +85,7 @@ async function compare (vendor: Vendor, model: Model): Promise<void> {
 
 async function clean ({ db }: TestApp): Promise<void> { equal('invariants', await checkInvariants(db), []) }
 
-async function check (t: Test, property: fc.IAsyncProperty<any>, numRuns: number): Promise<void> { // eslint-disable-line @typescript-eslint/no-explicit-any
+async function check (t: Test, property: fc.IAsyncProperty<any>, numRuns: number): Promise<void> {
   t.comment(`seed: MIXES_SEED=${seed}, ${numRuns} runs`)
   await fc.assert(property, { seed, numRuns, interruptAfterTimeLimit: 60_000, endOnFailure: false })
 }
