@@ -83,10 +83,10 @@ async function settleShortage (
   const short = await trx.selectFrom('backorders').select(['line_item_id', 'pool_id', 'missing'])
     .where('account_id', '=', account_id).where('line_item_id', 'in', lines.map((line) => line.id)).execute()
   if (short.length === 0) return
-  const failing = new Set(lines.filter((line) => line.on_shortage === 'fail').map((line) => line.pool_id))
-  const failed = short.filter((line) => failing.has(line.pool_id)).map((line) => line.line_item_id)
+  const failing = short.filter((line) => lines.some(({ id, on_shortage }) => id === line.line_item_id && on_shortage === 'fail'))
+  const failed = failing.map((line) => line.line_item_id)
   if (failed.length > 0) {
-    if (refusable) throw new Problem('out-of-stock', { params: { pool_ids: [...failing] } })
+    if (refusable) throw new Problem('out-of-stock', { params: { pool_ids: [...new Set(failing.map((line) => line.pool_id))] } })
     await trx.deleteFrom('backorders').where('account_id', '=', account_id).where('line_item_id', 'in', failed).execute()
     await trx.updateTable('line_items').set({ fulfillment_status: 'unfulfilled' }).where('account_id', '=', account_id).where('id', 'in', failed).execute()
   }
@@ -142,9 +142,10 @@ async function findProcessed (trx: Transaction<Database>, account_id: string, ev
 
 /** Stores the event as processed. One that was kept for another reason before, sent again or replayed, is processed now. */
 async function recordProcessed (trx: Transaction<Database>, account_id: string, event: ReceivedEvent, order_id: string): Promise<void> {
+  const { type, occurred_at, body } = event
   await trx.insertInto('payment_events')
     .values({ account_id, ...event, status: 'processed', order_id, processed_at: sql`now()` })
     .onConflict((conflict) => conflict.constraint('payment_events_once')
-      .doUpdateSet({ status: 'processed', reason: null, order_id, processed_at: sql`now()` }).where('payment_events.status', '<>', 'processed'))
+      .doUpdateSet({ status: 'processed', reason: null, order_id, processed_at: sql`now()`, type, occurred_at, body }).where('payment_events.status', '<>', 'processed'))
     .execute()
 }

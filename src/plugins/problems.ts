@@ -10,7 +10,7 @@ import { validationSentences } from './validation.js'
 const RETRY_AFTER_SECONDS = '1'
 
 /** What PostgreSQL says when a value cannot be stored: the client's text, not our failure. */
-const VALUE_STATES = new Set(['22021', '22P05', '22P02', '22003', '22001', '22007', '22008'])
+const VALUE_STATES = new Set(['22021', '22P05', '22P02', '22003', '22001', '22007', '22008', '22009'])
 /** …and when it cannot serve now: lost or refused connections, resources, cancelled by a limit, locks, read-only. */
 const UNAVAILABLE_STATES = /^(08...|53...|57P..|57014|55P03|40P01|40001|25P0[34]|25006)$/
 const UNAVAILABLE_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'])
