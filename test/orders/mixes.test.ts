@@ -9,15 +9,15 @@ import { checkInvariants } from '../../src/fsck/invariants.js'
 import { Model, POLICIES, RULES } from './mixes-model.js'
 import { Vendor } from './mixes-vendor.js'
 
-const POOLS = 3
+const POOLS = 2
 const seed = Number(process.env['MIXES_SEED'] ?? randomInt(2 ** 31))
 
 const poolAt = fc.nat(POOLS - 1)
 const steps = {
-  load: fc.record({ kind: fc.constant('load' as const), pool: poolAt, fresh: fc.nat(5), repeated: fc.nat(2) }),
+  load: fc.record({ kind: fc.constant('load' as const), pool: poolAt, fresh: fc.nat(4), repeated: fc.nat(2) }),
   order: fc.record({
     kind: fc.constant('order' as const),
-    lines: fc.array(fc.tuple(poolAt, fc.integer({ min: 1, max: 3 })), { minLength: 1, maxLength: 3 }),
+    lines: fc.array(fc.tuple(poolAt, fc.integer({ min: 1, max: 4 })), { minLength: 1, maxLength: 3 }),
     by: fc.constantFrom('api' as const, 'webhook' as const),
   }),
   repeat: fc.record({ kind: fc.constant('repeat' as const), which: fc.nat(), as: fc.constantFrom('the same' as const, 'another event' as const, 'another quantity' as const) }),
@@ -95,7 +95,7 @@ async function check (t: Test, property: fc.IAsyncProperty<any>, numRuns: number
 t.test('a mix, step by step', { timeout: 110_000 }, async (t) => {
   const service = await testApp(t)
   let count = 0
-  await check(t, fc.asyncProperty(shops, fc.array(anyStep, { minLength: 5, maxLength: 25 }), async (pools, mix) => {
+  await check(t, fc.asyncProperty(shops, fc.array(anyStep, { minLength: 10, maxLength: 40, size: 'max' }), async (pools, mix) => {
     const vendor = await Vendor.open(service, pools)
     const model = new Model(pools)
     for (const step of mix) await play(vendor, model, step)
