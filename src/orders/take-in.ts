@@ -92,10 +92,7 @@ with asked as materialized (
 ), kept as materialized (
   select f.* from filled f join placed using (order_id)
 ), taken as (
-  delete from stock s
-  where s.account_id = $1 and s.pool_id = any(array(select distinct pool_id from kept)) and s.position = any(array(select position from kept))
-    and (s.pool_id, s.position) in (select pool_id, position from kept)
-  returning s.position
+  delete from stock s using kept k where s.account_id = $1 and s.pool_id = k.pool_id and s.position = k.position returning s.position
 ), new_lines as (
   insert into line_items (account_id, id, order_id, external_id, product_id, pool_id, quantity, unit_amount, fulfillment_status)
   select $1, l.line_item_id, l.order_id, l.external_id, l.product_id, l.pool_id, l.quantity, l.unit_amount, 'fulfilled' from lines l join placed using (order_id)
