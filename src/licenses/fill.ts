@@ -6,12 +6,13 @@ import { refreshFulfillment } from './fulfillment.js'
 const LINES_PER_STATEMENT = 500
 
 /**
- * Locks pools in the order of their ids, as whoever adds stock or writes a backorder must. NO KEY: a plain FOR UPDATE would
- * block the foreign-key checks of others.
+ * Locks pools in the order of their ids, as whoever adds stock or writes a backorder must, and returns the policy of each: read before,
+ * it may have been changed. NO KEY: a plain FOR UPDATE would block the foreign-key checks of others.
  */
-export async function lockPools (trx: Transaction<Database>, account_id: string, pool_ids: readonly string[]): Promise<void> {
-  await trx.selectFrom('pools').select('id').where('account_id', '=', account_id).where('id', 'in', [...pool_ids])
+export async function lockPools (trx: Transaction<Database>, account_id: string, pool_ids: readonly string[]): Promise<Map<string, string>> {
+  const pools = await trx.selectFrom('pools').select(['id', 'on_shortage']).where('account_id', '=', account_id).where('id', 'in', [...new Set(pool_ids)])
     .orderBy('id').forNoKeyUpdate().execute()
+  return new Map(pools.map((pool) => [pool.id, pool.on_shortage]))
 }
 
 /**

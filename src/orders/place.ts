@@ -56,13 +56,15 @@ function lineItemId (order_id: string, index: number): string {
 }
 
 /** A line that wants `slots` licenses of its pool. */
-interface WaitingLine { id: string, pool_id: string, slots: number, on_shortage: string }
+interface WaitingLine { id: string, pool_id: string, slots: number }
 
+/** Queues the lines, serves the queues, and settles what is short. `refusable`: nobody has paid yet for what cannot be kept. */
 async function fulfill (trx: Transaction<Database>, account_id: string, order_id: string, lines: readonly WaitingLine[], refusable: boolean): Promise<void> {
-  const pool_ids = [...new Set(lines.map((line) => line.pool_id))].sort()
-  await lockPools(trx, account_id, pool_ids)
+  const policies = await lockPools(trx, account_id, lines.map((line) => line.pool_id))
   const waiting = await trx.selectFrom('backorders').select('pool_id').distinct()
-    .where('account_id', '=', account_id).where('pool_id', 'in', pool_ids).execute()
+    .where('account_id', '=', account_id).where('pool_id', 'in', [...policies.keys()]).execute()
+  // Somebody waits already: then the stock does not cover the head, and nothing behind it may be served.
+  const behind = new Set(waiting.map((row) => row.pool_id))
   await sql`
     insert into backorders (account_id, pool_id, queue, order_id, line_item_id, missing)
     select ${account_id}, l.pool_id, coalesce((
@@ -70,43 +72,50 @@ async function fulfill (trx: Transaction<Database>, account_id: string, order_id
       + row_number() over (partition by l.pool_id order by l.number), ${order_id}, l.id, l.slots
     from unnest(${lines.map((line) => line.id)}::text[], ${lines.map((line) => line.pool_id)}::text[], ${lines.map((line) => line.slots)}::int[])
       with ordinality as l (id, pool_id, slots, number)`.execute(trx)
-  // Somebody waits already: then the stock does not cover the head, and nothing behind it may be served.
-  const behind = new Set(waiting.map((row) => row.pool_id))
-  for (const pool_id of pool_ids) if (!behind.has(pool_id)) await fillPool(trx, account_id, pool_id, 'order')
-  await settleShortage(trx, account_id, order_id, lines, refusable)
+  let toServe = [...policies.keys()]
+  for (const failed: string[] = []; ;) {
+    for (const pool_id of toServe) if (!behind.has(pool_id)) await fillPool(trx, account_id, pool_id, 'order')
+    const short = await shortOf(trx, account_id, lines)
+    const failing = short.filter((line) => policies.get(line.pool_id) === 'fail')
+    if (failing.length > 0 && refusable) throw new Problem('out-of-stock', { params: { pool_ids: [...new Set(failing.map((line) => line.pool_id))] } })
+    // the first short line of a pool fails alone: without it the stock may cover the next
+    const heads = [...new Map(failing.toReversed().map((line) => [line.pool_id, line])).values()]
+    if (heads.length === 0) return recordShortage(trx, account_id, order_id, short, failed)
+    await leaveUnfulfilled(trx, account_id, heads.map((line) => line.line_item_id))
+    failed.push(...heads.map((line) => line.line_item_id))
+    toServe = heads.map((line) => line.pool_id)
+  }
 }
 
-/** What is still queued is short: it stays queued, except where the pool's policy is to fail. */
-async function settleShortage (
-  trx: Transaction<Database>, account_id: string, order_id: string, lines: readonly WaitingLine[], refusable: boolean
+interface ShortLine { line_item_id: string, pool_id: string, missing: number }
+
+/** What is still queued, in the order of the queue. */
+async function shortOf (trx: Transaction<Database>, account_id: string, lines: readonly WaitingLine[]): Promise<ShortLine[]> {
+  return trx.selectFrom('backorders').select(['line_item_id', 'pool_id', 'missing'])
+    .where('account_id', '=', account_id).where('line_item_id', 'in', lines.map((line) => line.id)).orderBy('pool_id').orderBy('queue').execute()
+}
+
+async function leaveUnfulfilled (trx: Transaction<Database>, account_id: string, line_item_ids: readonly string[]): Promise<void> {
+  await trx.deleteFrom('backorders').where('account_id', '=', account_id).where('line_item_id', 'in', line_item_ids).execute()
+  await trx.updateTable('line_items').set({ fulfillment_status: 'unfulfilled' }).where('account_id', '=', account_id).where('id', 'in', line_item_ids).execute()
+}
+
+async function recordShortage (
+  trx: Transaction<Database>, account_id: string, order_id: string, backordered: readonly ShortLine[], unfulfilled: readonly string[]
 ): Promise<void> {
-  const short = await trx.selectFrom('backorders').select(['line_item_id', 'pool_id', 'missing'])
-    .where('account_id', '=', account_id).where('line_item_id', 'in', lines.map((line) => line.id)).execute()
-  if (short.length === 0) return
-  const failing = short.filter((line) => lines.some(({ id, on_shortage }) => id === line.line_item_id && on_shortage === 'fail'))
-  const failed = failing.map((line) => line.line_item_id)
-  if (failed.length > 0) {
-    if (refusable) throw new Problem('out-of-stock', { params: { pool_ids: [...new Set(failing.map((line) => line.pool_id))] } })
-    await trx.deleteFrom('backorders').where('account_id', '=', account_id).where('line_item_id', 'in', failed).execute()
-    await trx.updateTable('line_items').set({ fulfillment_status: 'unfulfilled' }).where('account_id', '=', account_id).where('id', 'in', failed).execute()
-  }
-  await recordEvent(trx, ...short.map(({ line_item_id, pool_id, missing }) => ({
-    account_id,
-    type: failed.includes(line_item_id) ? 'line_item.unfulfilled' : 'line_item.backordered',
-    subject_id: line_item_id,
-    data: { order_id, pool_id, missing },
-  })))
-  await refreshFulfillment(trx, account_id, [order_id])
+  await recordEvent(trx,
+    ...backordered.map(({ line_item_id, pool_id, missing }) => ({ account_id, type: 'line_item.backordered', subject_id: line_item_id, data: { order_id, pool_id, missing } })),
+    ...unfulfilled.map((line_item_id) => ({ account_id, type: 'line_item.unfulfilled', subject_id: line_item_id, data: { order_id } })))
+  if (backordered.length + unfulfilled.length > 0) await refreshFulfillment(trx, account_id, [order_id])
 }
 
 /** Tries again what a pool's policy once left unfulfilled: whoever replays the event has restocked, or changed the policy. */
 async function retryUnfulfilled (trx: Transaction<Database>, account_id: string, order_id: string): Promise<void> {
   const { rows: lines } = await sql<WaitingLine>`
-    select l.id, l.pool_id, p.on_shortage,
+    select l.id, l.pool_id,
       (select count(*)::int from slots s where s.account_id = l.account_id and s.line_item_id = l.id and s.cancelled_at is null) as slots
     from orders o
     join line_items l on l.account_id = o.account_id and l.order_id = o.id
-    join pools p on p.account_id = l.account_id and p.id = l.pool_id
     where o.account_id = ${account_id} and o.id = ${order_id} and o.status = 'paid' and l.fulfillment_status = 'unfulfilled'
     order by l.id`.execute(trx)
   if (lines.length === 0) return

@@ -171,6 +171,33 @@ t.test('fail refuses an API order and keeps a webhook order unfulfilled', async 
   await assertInvariants(t, db)
 })
 
+// Guarantee: under `fail` a line that is short does not take the next one down with it, and the policy is the one that holds under the lock.
+t.test('of an order, the lines that are covered are served', async (t) => {
+  const { db, url, shop, intake } = await bench(t)
+  const product = await productOf(shop)
+  const { pool_id } = await poolOf(shop, product, keys(2))
+  await setPool(db, pool_id, { on_shortage: 'fail' })
+  const eventOf = (event_key: string) => ({ id: newId('PE'), source_id: 'PS-1', event_key, type: 'order.paid', occurred_at: new Date().toISOString(), body: Buffer.from('{}') })
+  const { id } = await intake.place({ ...arrivalOf(shop, [[product, 5], [product, 1], [product, 3], [product, 1]]), event: eventOf('msg_1') })
+  const lines = await db.selectFrom('line_items').select('fulfillment_status').where('order_id', '=', id).orderBy('id').execute()
+  t.same(lines.map((line) => line.fulfillment_status), ['unfulfilled', 'fulfilled', 'unfulfilled', 'fulfilled'])
+  t.equal(await statusOf(db, id), 'partial')
+  await assertInvariants(t, db)
+
+  await restock(shop, pool_id, keys(1, 'MORE'))
+  const changing = new pg.Client({ connectionString: url })
+  await changing.connect()
+  await changing.query('begin')
+  await changing.query("update pools set on_shortage = 'partial'")
+  const placed = intake.place({ ...arrivalOf(shop, [[product, 2]]), event: eventOf('msg_2') })
+  await until('the order to wait for the pool', async () =>
+    (await sql<{ n: number }>`select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(db)).rows[0]?.n === 1)
+  await changing.query('commit')
+  await changing.end()
+  t.equal(await statusOf(db, (await placed).id), 'partial', 'served under the policy that was committed while it waited')
+  await assertInvariants(t, db)
+})
+
 // Guarantee: quantity rule `line` gives one license for a line of any quantity, `unit` one for each.
 t.test('the quantity rule of the pool decides how many', async (t) => {
   const { db, shop, intake, place } = await bench(t)

@@ -27,15 +27,17 @@ export class Model {
     const waiting = this.pools.map(({ queue }) => queue.length > 0)
     for (const line of lines) this.pool(line.pool).queue.push(line)
     for (const pool of new Set(lines.map((line) => line.pool))) if (!waiting[pool]) this.fill(pool)
-    const failed = lines.filter((line) => line.filled < line.slots && this.pool(line.pool).policy === 'fail')
-    if (failed.length > 0 && refusable) {
+    // a line that fails does not hold up the next, which the stock may cover
+    const failing = (): ModelLine | undefined => lines.find((line) => !line.failed && line.filled < line.slots && this.pool(line.pool).policy === 'fail')
+    if (failing() !== undefined && refusable) {
       for (const [at, { stock, queue }] of before.entries()) Object.assign(this.pool(at), { stock, queue })
       return false
     }
-    for (const line of failed) {
+    for (let line = failing(); line !== undefined; line = failing()) {
       line.failed = true
       const pool = this.pool(line.pool)
       pool.queue = pool.queue.filter((other) => other !== line)
+      if (!waiting[line.pool]) this.fill(line.pool)
     }
     this.orders.push(lines)
     return true
