@@ -25,10 +25,16 @@ export interface Arrival {
 export const PLAIN_LICENSES_MAX = 256
 
 /**
- * What the connections of this statement set: index look-ups by nested loops, planned once. The planner takes a JSON text for a hundred
+ * What the statement needs: index look-ups by nested loops, planned once. The planner takes a JSON text for a hundred
  * rows and a limit by column for a tenth of the stock, and with hash joins walks all of it (docs/decisions/0004).
  */
-export const TAKE_IN_OPTIONS = '-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c plan_cache_mode=force_generic_plan'
+const SETTINGS = {
+  enable_seqscan: 'off', enable_bitmapscan: 'off', enable_hashjoin: 'off', enable_mergejoin: 'off', jit: 'off', plan_cache_mode: 'force_generic_plan',
+}
+/** The same for the start of a connection of its own. */
+export const TAKE_IN_OPTIONS = Object.entries(SETTINGS).map(([name, value]) => `-c ${name}=${value}`).join(' ')
+/** And for a pooler, which passes on no such options and keeps no plan: set for one transaction. */
+const BEGIN = `begin; ${Object.entries(SETTINGS).map(([name, value]) => `set local ${name} = ${value}`).join('; ')}`
 
 /**
  * Orders that are new and whose pools have enough, placed whole: one statement, one round trip, one commit. For each
@@ -125,7 +131,30 @@ where 1 / (case when (select count(*) from taken) = (select count(*) from kept) 
 
 /** Takes in the arrivals of one account, as above; any error undoes them all. Returns the ids of the orders placed; a missing one goes the careful way. */
 export async function takeIn (pool: pg.Pool, prepared: boolean, account_id: string, arrivals: readonly Arrival[]): Promise<Set<string>> {
-  const asked = arrivals.map(({ order_id, order, event, idempotency, actor }) => ({
+  const values = [account_id, JSON.stringify(arrivals.map(asked))]
+  const client = await pool.connect()
+  let broken = false
+  try {
+    if (prepared) return placedOf(await client.query({ name: 'take-in', text: TAKE_IN, values }))
+    await client.query(BEGIN)
+    const placed = placedOf(await client.query({ text: TAKE_IN, values }))
+    await client.query('commit')
+    return placed
+  } catch (error) {
+    broken = breaksConnection(error)
+    // PostgreSQL tells of an error before it lets go of the locks: by its next answer it has, and the careful way can take them
+    if (!broken) await client.query(prepared ? '' : 'rollback').catch(() => { broken = true })
+    throw error
+  } finally {
+    client.release(broken) // pool.query would drop the connection, and its prepared plan, after a mere duplicate
+  }
+}
+
+const placedOf = ({ rows }: pg.QueryResult<{ order_id: string }>): Set<string> => new Set(rows.map((row) => row.order_id))
+
+/** An arrival as the statement reads it. */
+function asked ({ order_id, order, event, idempotency, actor }: Arrival): Record<string, unknown> {
+  return {
     order_id,
     actor,
     ...order,
@@ -136,20 +165,5 @@ export async function takeIn (pool: pg.Pool, prepared: boolean, account_id: stri
     ...(idempotency === undefined
       ? {}
       : { operation: idempotency.operation, key: idempotency.key, lock: idempotencyLock(idempotency), fingerprint: idempotency.fingerprint.toString('hex') }),
-  }))
-  const client = await pool.connect()
-  let broken = false
-  try {
-    const { rows } = await client.query<{ order_id: string }>({
-      ...(prepared ? { name: 'take-in' } : {}), text: TAKE_IN, values: [account_id, JSON.stringify(asked)],
-    })
-    return new Set(rows.map((row) => row.order_id))
-  } catch (error) {
-    broken = breaksConnection(error)
-    // PostgreSQL tells of an error before it lets go of the locks: by its next answer it has, and the careful way can take them
-    if (!broken) await client.query('').catch(() => { broken = true })
-    throw error
-  } finally {
-    client.release(broken) // pool.query would drop the connection, and its prepared plan, after a mere duplicate
   }
 }

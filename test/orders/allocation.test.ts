@@ -298,6 +298,23 @@ t.test('a list of orders, all lines included', async (t) => {
   await assertInvariants(t, db)
 })
 
+// Guarantee: behind a pooler, which keeps neither settings nor prepared statements, orders are placed as elsewhere.
+t.test('without prepared statements', async (t) => {
+  const { db, url, shop } = await bench(t)
+  const product = await productOf(shop)
+  await poolOf(shop, product, keys(2))
+  const intake = openIntake(url, { ...config, prepared_statements: false, database_connections_max: 1 }, db, shop.keyring)
+  t.teardown(() => intake.close())
+  const arrival = arrivalOf(shop, [[product, 1]])
+  t.same(await intake.place(arrival), { id: arrival.order_id, created: true, plain: true })
+  t.match(await intake.place({ ...arrivalOf(shop, [[product, 1]], arrival.order.external_id) }), { id: arrival.order_id, created: false })
+  const event = { id: newId('PE'), source_id: 'api-live', event_key: 'msg_1', type: 'order.paid', occurred_at: new Date().toISOString(), body: Buffer.from('{}') }
+  t.match(await intake.place({ ...arrivalOf(shop, [[product, 1]]), event }), { plain: true })
+  t.match(await intake.place({ ...arrivalOf(shop, [[product, 1]]), event }), { created: false }, 'an error in the statement leaves the connection usable')
+  t.match(await intake.place(arrivalOf(shop, [[product, 1]])), { plain: false })
+  await assertInvariants(t, db)
+})
+
 // Guarantee: what fell below the mark is found again, by the careful way at once and by the periodic job for good.
 t.test('stranded stock is given a new position', async (t) => {
   const { db, shop, place } = await bench(t)
