@@ -10,8 +10,9 @@ import { createAccount } from './create-account.js'
 import { createApiKey } from './create-api-key.js'
 import { accountBody, accountsSeenBy, apiKeysSeenBy, findAccount, findApiKey } from './find.js'
 import { PRESETS, type Permission } from './permissions.js'
+import { renameAccount } from './rename-account.js'
 import { revokeApiKey } from './revoke-api-key.js'
-import { Account, accountFields, ApiKey, apiKeyFields, ApiKeyWithSecret, NewAccount, NewApiKey } from './schema.js'
+import { Account, accountFields, ApiKey, apiKeyFields, ApiKeyWithSecret, ChangedAccount, NewAccount, NewApiKey } from './schema.js'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) })
 
@@ -44,6 +45,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   }, async (request, reply) => {
     const { name, type } = request.body
+    if (request.account.type !== 'operator') throw new Problem('forbidden', 'only the operator makes accounts')
     const { id, status } = await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) =>
       ({ id: await createAccount(trx, { name, type }, request.account.key_id), status: 201 }))
     return reply.code(status as 201).header('location', `/v1/accounts/${id}`).send(accountBody(await findAccount(app.db, request.account, id)))
@@ -72,6 +74,23 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       response: { 200: ref(Account), 404: problem('account-not-found') },
     },
   }, async ({ account, params }) => accountBody(await findAccount(app.db, account, params.id)))
+
+  app.put('/accounts/:id', {
+    config: { permission: 'accounts:rename' },
+    schema: {
+      operationId: 'renameAccount',
+      tags: ['accounts'],
+      summary: 'Rename an account',
+      description: 'Your own; the operator renames any. A vendor\'s name stands under the mails to its customers.',
+      params: IdParams,
+      body: ChangedAccount,
+      response: { 200: ref(Account), 404: problem('account-not-found') },
+    },
+  }, async ({ account, params, body }) => {
+    const { id } = await findAccount(app.db, account, params.id)
+    await inTransaction(app.db, (trx) => renameAccount(trx, id, body.name, account.key_id))
+    return accountBody(await findAccount(app.db, account, id))
+  })
 
   app.post('/api-keys', {
     config: { permission: 'api-keys:write' },

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { sql } from 'kysely'
@@ -25,10 +26,16 @@ const SCHEMES = new Set(['apikey', 'bearer'])
 export const secretHash = (secret: string): Buffer => createHash('sha256').update(secret).digest()
 
 const unauthorized = (): Problem => new Problem('unauthorized', {
-  detail: 'send the header Authorization: ApiKey SU-…:<secret> of an API key that is neither revoked nor expired',
+  detail: 'send one header Authorization: ApiKey SU-…:<secret> of an API key that is neither revoked nor expired',
   errors: ['API request is unauthorized.'],
   headers: { 'www-authenticate': 'ApiKey realm="latchkey", Bearer realm="latchkey"' },
 })
+
+/** Of two fields node keeps the first, and a proxy before us may have judged the second: then nobody asked. */
+function authorizationOf ({ headers, rawHeaders }: IncomingMessage): string | undefined {
+  const fields = rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'authorization')
+  return fields.length === 1 ? headers.authorization : undefined
+}
 
 /** Looked up on every request, so a revocation acts at once on every replica. */
 async function callerOf (db: Reader, authorization: string | undefined): Promise<Caller> {
@@ -51,7 +58,7 @@ export const authentication = fp(async (app: FastifyInstance) => {
   app.addHook('onRequest', async (request) => {
     const { permission } = request.routeOptions.config
     if (permission === undefined) return
-    request.account = await callerOf(app.db, request.headers.authorization)
+    request.account = await callerOf(app.db, authorizationOf(request.raw))
     if (!request.account.permissions.includes(permission)) {
       throw new Problem('forbidden', { detail: `the API key lacks the permission ${permission}`, params: { permission } })
     }

@@ -1,0 +1,283 @@
+// Who may do what, for every operation of the OpenAPI document: a new route is in these tests without anybody thinking of it.
+import { sql } from 'kysely'
+import t from 'tap'
+import { PERMISSIONS, PRESETS, type Permission, type Preset } from '../../src/accounts/permissions.js'
+import { testAccount, testApp, type TestApp } from '../support/app.js'
+import { assertInvariants } from '../support/invariants.js'
+import { exchange, listen, requestBytes } from '../support/socket.js'
+import { contractOf, type Operation } from './document.js'
+import { keyOf, makeTenant, requestOf, type Tenant, type ValidRequest } from './tenant.js'
+
+const PUBLIC = ['isLive', 'isReady', 'receivePayment']
+/** Answered without a key, and not in the document. */
+const PAGES = [
+  '/docs', '/docs/static/theme/latchkey.css', '/docs/static/index.html', '/docs/static/swagger-initializer.js', '/docs/*', '/docs/json', '/docs/yaml', '/docs/problems', '/openapi.json',
+]
+/** Done by the operator's own account only, whatever a key is allowed. */
+const OPERATOR_ONLY = ['createAccount']
+
+/** What each operation needs. Written down a second time on purpose: a route that asks for too little is seen here. */
+const NEEDS: Record<string, Permission> = {
+  createAccount: 'accounts:write',
+  listAccounts: 'accounts:read',
+  getAccount: 'accounts:read',
+  createApiKey: 'api-keys:write',
+  listApiKeys: 'api-keys:read',
+  revokeApiKey: 'api-keys:write',
+  createProduct: 'products:write',
+  listProducts: 'products:read',
+  getProduct: 'products:read',
+  updateProduct: 'products:write',
+  createPool: 'pools:write',
+  listPools: 'pools:read',
+  explainPoolRoute: 'pools:read',
+  getPool: 'pools:read',
+  updatePool: 'pools:write',
+  placeOrder: 'orders:write',
+  listOrders: 'orders:read',
+  getOrder: 'orders:read',
+  resendOrder: 'orders:resend',
+  listPaymentEvents: 'payment-events:read',
+  getPaymentEvent: 'payment-events:read',
+  replayPaymentEvent: 'payment-events:replay',
+  createPaymentSource: 'payment-sources:write',
+  listPaymentSources: 'payment-sources:read',
+  getPaymentSource: 'payment-sources:read',
+  changePaymentSource: 'payment-sources:write',
+  deletePaymentSource: 'payment-sources:write',
+  listDeliveries: 'deliveries:read',
+  getDelivery: 'deliveries:read',
+  listEvents: 'events:read',
+  getEvent: 'events:read',
+  loadLicenses: 'licenses:load',
+  listLicenses: 'licenses:read',
+  listBatches: 'licenses:read',
+  getBatch: 'licenses:read',
+  getLicense: 'licenses:read',
+  revealLicense: 'licenses:reveal',
+  withdrawLicense: 'licenses:withdraw',
+}
+
+interface Principal { name: string, send: (request: ValidRequest) => ValidRequest, expected: (operation: Operation) => number[] }
+
+const isList = ({ parameters }: Operation): boolean => parameters.some(({ name }) => name === 'ordering')
+/** Whether a valid request names something that has an owner: in its path, or else in its body or query. */
+const namesSomething = ({ id, path }: Operation): boolean => path.includes('{id}') || ['createPool', 'placeOrder', 'explainPoolRoute'].includes(id)
+const granted = ({ answers }: Operation): number[] => Object.keys(answers).map(Number).filter((status) => status < 300)
+const withKey = (authorization: string) => (request: ValidRequest): ValidRequest => ({ ...request, headers: { ...request.headers, authorization } })
+
+/** What every table holds, as one text. */
+async function contents ({ db }: TestApp): Promise<string> {
+  const { rows: tables } = await sql<{ name: string }>`select table_name as name from information_schema.tables where table_schema = 'public' order by 1`.execute(db)
+  const digests = tables.map(({ name }) => sql`select ${sql.lit(name)} as name, md5(coalesce(string_agg(r::text, E'\n' order by r::text), '')) as digest from ${sql.table(name)} r`)
+  return JSON.stringify((await sql`${sql.join(digests, sql` union all `)}`.execute(db)).rows, null, 1)
+}
+
+/** Callers that nobody is: 401 whatever they ask for. */
+async function nobodies (service: TestApp, { account_id }: Tenant): Promise<Principal[]> {
+  const { db } = service
+  const [good, revoked, expired] = await Promise.all([1, 2, 3].map(() => keyOf(service, account_id, PERMISSIONS))) as [string, string, string]
+  const idOf = (authorization: string): string => authorization.slice('ApiKey '.length).split(':')[0] as string
+  await sql`update api_keys set revoked_at = now() where id = ${idOf(revoked)}`.execute(db)
+  await sql`update api_keys set expires_at = now() where id = ${idOf(expired)}`.execute(db)
+  const [key, secret] = good.split(':') as [string, string]
+  const headers = {
+    'a garbage header': 'ÿ garbage',
+    'a key without a scheme': good.slice(7),
+    'another scheme': good.replace('ApiKey', 'Basic'),
+    'a wrong secret': `${key}:lk_${'0'.repeat(46)}`,
+    'a shortened secret': good.slice(0, -1),
+    'no secret': `${key}:`,
+    'an upper-cased secret': `${key}:${secret.toUpperCase()}`,
+    'an unknown key': good.replace(idOf(good), 'SU-000-000-0001'),
+    "another key's secret": `${revoked.split(':')[0] as string}:${secret}`,
+    'a revoked key': revoked,
+    'an expired key': expired,
+    'two keys in one value': `${good}, ${good}`,
+  }
+  const expected = ({ permission, ...operation }: Operation): number[] => permission === undefined ? granted({ permission, ...operation }) : [401]
+  const inQuery = `authorization=${encodeURIComponent(good)}&api_key=${encodeURIComponent(good.slice(7))}`
+  return [
+    { name: 'nobody', send: (request) => request, expected },
+    { name: 'a key in the query', send: (request) => ({ ...request, url: `${request.url}${request.url.includes('?') ? '&' : '?'}${inQuery}` }), expected },
+    { name: 'two values', send: (request) => ({ ...request, headers: { ...request.headers, authorization: [good, good] as never } }), expected },
+    ...Object.entries(headers).map(([name, authorization]) => ({ name, send: withKey(authorization), expected })),
+  ]
+}
+
+/** A caller with these permissions, whose account owns what is asked for, or does not. */
+function somebody (name: string, authorization: string, permissions: readonly string[], sees: 'own' | 'foreign' | 'operator'): Principal {
+  return {
+    name,
+    send: withKey(authorization),
+    expected: (operation) => {
+      if (operation.permission === undefined) return granted(operation)
+      if (!permissions.includes(operation.permission)) return [403]
+      if (OPERATOR_ONLY.includes(operation.id) && sees !== 'operator') return [403]
+      const everybodys = sees === 'operator' && ['accounts', 'api-keys'].includes(operation.collection)
+      return sees === 'own' || everybodys || !namesSomething(operation) ? granted(operation) : [404]
+    },
+  }
+}
+
+async function somebodies (service: TestApp, { account_id }: Tenant): Promise<Principal[]> {
+  const { db } = service
+  const presets = await Promise.all(Object.entries(PRESETS).map(async ([preset, permissions]) => {
+    const type = preset as Preset
+    const sees = type === 'operator' ? type : type === 'provider' ? 'foreign' : 'own'
+    const authorization = sees === 'own' ? await keyOf(service, account_id, permissions) : (await testAccount(db, type as 'operator' | 'provider', permissions)).authorization
+    return somebody(`the preset ${preset}`, authorization, permissions, sees)
+  }))
+  const stranger = await testAccount(db, 'vendor', PERMISSIONS)
+  const provider = await testAccount(db, 'provider', PERMISSIONS)
+  return [
+    ...presets,
+    somebody("another vendor's key with all permissions", stranger.authorization, PERMISSIONS, 'foreign'),
+    somebody("a provider's key with all permissions", provider.authorization, PERMISSIONS, 'foreign'),
+  ]
+}
+
+// Guarantee: what is answered without an API key is this list and no more, and every other operation asks for what it was decided to ask for.
+t.test('what each operation needs', async (t) => {
+  const service = await testApp(t)
+  const { operations } = contractOf(service.app)
+  t.strictSame(operations.filter(({ permission }) => permission === undefined).map(({ id }) => id).sort(), PUBLIC)
+  t.strictSame(Object.fromEntries(operations.filter(({ id }) => !PUBLIC.includes(id)).map(({ id, permission }) => [id, permission])), NEEDS)
+
+  const routed: string[] = []
+  const parents: string[] = []
+  for (const line of service.app.printRoutes({ commonPrefix: false }).split('\n')) {
+    const [, indent = '', path = '', methods = ''] = /^((?:│ {3}| {4})*)[├└]── (\S+) \(([A-Z, ]+)\)/.exec(line) ?? []
+    if (path === '') continue
+    parents.splice(indent.length / 4, Infinity, path === '*' ? '/*' : path)
+    for (const method of methods.split(', ')) if (method !== 'HEAD') routed.push(`${method} ${parents.join('').replace(/:(\w+)/g, '{$1}')}`)
+  }
+  t.strictSame(routed.sort(), [...operations.map(({ method, path }) => `${method} ${path}`), ...PAGES.map((path) => `GET ${path}`)].sort(), 'and no route is beside the document')
+})
+
+// Guarantee: each caller gets from each operation exactly what it may have; and what is refused changes nothing in any table.
+t.test('every operation and every caller', async (t) => {
+  const service = await testApp(t)
+  const { operations } = contractOf(service.app)
+  const tenant = await makeTenant(service, 'OWNER')
+  const callers = [...await nobodies(service, tenant), ...await somebodies(service, tenant)]
+  const lacking = new Map<Permission, Principal>()
+  const only = new Map<Permission, Principal>()
+  for (const permission of PERMISSIONS) {
+    const rest = PERMISSIONS.filter((other) => other !== permission)
+    lacking.set(permission, somebody(`a key that lacks only ${permission}`, await keyOf(service, tenant.account_id, rest), rest, 'own'))
+    only.set(permission, somebody(`a key that has only ${permission}`, await keyOf(service, tenant.account_id, [permission]), [permission], 'own'))
+  }
+
+  for (const operation of operations) {
+    const special = operation.permission === undefined ? [] : [lacking.get(operation.permission)!, only.get(operation.permission)!]
+    const all = [...callers, ...special].map((principal) => ({ ...principal, statuses: principal.expected(operation) }))
+    const refused = all.filter(({ statuses }) => (statuses[0] as number) >= 400)
+    const request = await requestOf(operation, tenant)
+    const wrong: string[] = []
+    const before = await contents(service)
+    for (const { name, send, statuses } of refused) {
+      const { statusCode } = await service.app.inject(send(request))
+      if (!statuses.includes(statusCode)) wrong.push(`${name}: ${statusCode} instead of ${statuses.join()}`)
+      if (operation.method !== 'GET' || statuses[0] === 404) continue
+      const head = await service.app.inject({ ...send(request), method: 'HEAD' })
+      if (!statuses.includes(head.statusCode)) wrong.push(`${name}, HEAD: ${head.statusCode} instead of ${statuses.join()}`)
+    }
+    t.strictSame(await contents(service), before, `${operation.id}: ${refused.length} refusals change nothing`)
+    for (const { name, send, statuses } of all.filter((one) => !refused.includes(one))) {
+      const { statusCode, body } = await service.app.inject(send(await requestOf(operation, tenant)))
+      if (!statuses.includes(statusCode)) wrong.push(`${name}: ${statusCode} instead of ${statuses.join()} ${body}`)
+    }
+    t.strictSame(wrong, [], `${operation.id}: ${all.length} callers`)
+  }
+  await assertInvariants(t, service.db)
+})
+
+// Guarantee: over a real connection too, a second Authorization field is refused: two readers of one request must not see two callers.
+t.test('two Authorization fields', async (t) => {
+  const service = await testApp(t)
+  const port = await listen(service.app)
+  const bytes = (...keys: string[]): string =>
+    requestBytes('GET', '/v1/products').toString().replace('\r\n\r\n', ['', ...keys.map((key) => `authorization: ${key}`), '', ''].join('\r\n'))
+  const { vendor, stranger } = service
+  t.equal((await exchange(port, bytes(vendor.authorization))).status, 200)
+  for (const keys of [[vendor.authorization, vendor.authorization], [vendor.authorization, stranger.authorization], [vendor.authorization, 'x'], ['x', vendor.authorization]]) {
+    t.equal((await exchange(port, bytes(...keys))).status, 401)
+  }
+})
+
+// Guarantee: a webhook is let in by its signature alone: no API key, of whatever account, stands for one.
+t.test('an API key is no signature', async (t) => {
+  const service = await testApp(t)
+  const tenant = await makeTenant(service, 'OWNER')
+  const request = await requestOf(contractOf(service.app).operations.find(({ id }) => id === 'receivePayment')!, tenant)
+  for (const headers of [{}, { authorization: tenant.authorization }, { ...request.headers, 'webhook-signature': 'v1,', authorization: tenant.authorization }]) {
+    t.match((await service.app.inject({ ...request, headers })).json(), { status: 401, error_code: 'PAY_001' })
+  }
+})
+
+/** The request with every id and name of the tenant's replaced by one of the same form that nobody has. */
+function absent (request: ValidRequest, { ids, product_ref, account_id }: Tenant): ValidRequest {
+  const swap = (text: string): string => [...Object.values(ids), account_id, product_ref].reduce((all, id) => all.replaceAll(id, absentId(id)), text)
+  return { ...request, url: swap(request.url), ...(typeof request.payload === 'string' ? { payload: swap(request.payload) } : {}) }
+}
+
+const absentId = (id: string): string => id.replace(/[0-9](?=[^0-9]*$)/, (digit) => String((Number(digit) + 1) % 10)).replace(/^sku-.*/, 'sku-ABSENT')
+
+// Guarantee: nobody can find out what others have: an id of theirs is answered as one that does not exist, in status, headers and body.
+t.test('what is not yours is absent', async (t) => {
+  const service = await testApp(t)
+  const { operations } = contractOf(service.app)
+  const owner = await makeTenant(service, 'OWNER')
+  const stranger = await makeTenant(service, 'STRANGER')
+  const ask = async (request: ValidRequest, known: string[]): Promise<object> => {
+    const { statusCode, headers, body } = await service.app.inject(withKey(stranger.authorization)(request))
+    const { date, 'x-request-id': request_id, 'content-length': length, ...rest } = headers
+    t.type(date, 'string')
+    t.type(length, 'string')
+    return { statusCode, rest, body: [...known, String(request_id)].reduce((text, id) => text.replaceAll(id, '…'), body) }
+  }
+  const known = [...Object.values(owner.ids), owner.product_ref].flatMap((id) => [id, absentId(id)])
+  const naming = operations.filter((operation) => operation.permission !== undefined && namesSomething(operation))
+  const requests = await Promise.all(naming.map(async (operation) => ({ name: operation.id, request: await requestOf(operation, owner) })))
+  const json = (method: 'POST' | 'PUT', url: string, payload: object) => ({ method, url, headers: { 'content-type': 'application/json' }, payload: JSON.stringify(payload) })
+  requests.push(
+    { name: "a key for another's account", request: json('POST', '/v1/api-keys', { name: 'x', permissions: ['events:read'], account_id: owner.account_id }) },
+    { name: "a pool for another's product", request: json('PUT', `/v1/pools/${stranger.ids['pools'] ?? ''}`, { product_ids: [owner.ids['products']] }) })
+  const before = await contents(service)
+  for (const { name, request } of requests) {
+    const theirs = await ask(request, known)
+    t.match(theirs, { statusCode: 404 }, name)
+    t.strictSame(theirs, await ask(absent(request, owner), known), `${name}: as absent`)
+  }
+  t.equal(await contents(service), before)
+})
+
+// Guarantee: no list, filtered or not, shows or counts anything of another account.
+t.test('lists show what is yours', async (t) => {
+  const service = await testApp(t)
+  const { operations } = contractOf(service.app)
+  const owner = await makeTenant(service, 'OWNERCANARY')
+  const stranger = await makeTenant(service, 'STRANGER')
+  const lists = operations.filter(isList)
+  t.ok(lists.length >= 10)
+  for (const operation of lists) {
+    const { url } = await requestOf(operation, stranger)
+    const { url: theirs } = await requestOf(operation, owner)
+    const own = await owner.call('GET', theirs)
+    const canary = new RegExp(['OWNERCANARY', owner.account_id, ...Object.values(owner.ids), owner.key_id].join('|'), 'i')
+    t.match(own.body, canary, `${operation.id}: the owner sees it`)
+    const [id = ''] = own.json<Array<{ id: string }>>().map(({ id }) => id)
+    const plain = await stranger.call('GET', url)
+    t.not(plain.headers['content-range'], 'items 0-0/0', `${operation.id}: the stranger has something too`)
+    for (const query of ['', `?id=${id}`, `?in(id,(${id},x))`, `?or(eq(id,${id}),ne(id,x))`, '?not(eq(id,x))', `?ne(id,${id})|eq(id,${id})`, '?limit=0', '?limit=1000&ordering=-id', `?account_id=${owner.account_id}`]) {
+      const answer = await stranger.call('GET', `${url}${query}`)
+      if (answer.statusCode === 400) continue // the list has no such field
+      t.equal(answer.statusCode, 200)
+      t.notMatch(answer.body, canary, `${operation.id}${query}`)
+      const total = Number(/\/(\d+)$/.exec(String(answer.headers['content-range']))?.[1])
+      t.ok(total <= Number(/\/(\d+)$/.exec(String(plain.headers['content-range']))?.[1]), `${operation.id}${query}: counts its own`)
+      if (query.startsWith('?id=') || query.startsWith('?in')) t.equal(total, 0, `${operation.id}${query}: none`)
+    }
+  }
+})

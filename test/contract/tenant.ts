@@ -1,0 +1,123 @@
+// A vendor that has one of everything, and a valid request for every operation of the document.
+import type { InjectOptions } from 'fastify'
+import { createApiKey } from '../../src/accounts/create-api-key.js'
+import { PERMISSIONS, type Permission } from '../../src/accounts/permissions.js'
+import { inTransaction } from '../../src/database/transaction.js'
+import { testAccount, type TestAccount, type TestApp } from '../support/app.js'
+import { callsOf, keys, orderOf, type Call } from '../support/vendor.js'
+import { messageOf } from '../support/webhooks.js'
+import type { Operation } from './document.js'
+
+export interface Tenant extends TestAccount {
+  /** in every text of the tenant's that an answer could show */
+  name: string
+  call: Call
+  /** one of each, by collection: the first part of a path after /v1 */
+  ids: Record<string, string>
+  product_ref: string
+  source_secret: string
+  /** licenses in stock, for withdrawals */
+  in_stock: string[]
+  /** how many requests were made for it: makes names new */
+  made: number
+}
+
+export type ValidRequest = Omit<InjectOptions, 'method' | 'url' | 'headers'> & { method: Operation['method'], url: string, headers: Record<string, string> }
+
+/** Another key of an account. @returns the value of its Authorization header */
+export async function keyOf ({ db }: Pick<TestApp, 'db'>, account_id: string, permissions: readonly Permission[]): Promise<string> {
+  const { id, secret } = await inTransaction(db, (trx) => createApiKey(trx, { account_id, name: 'test', permissions }, null))
+  return `ApiKey ${id}:${secret}`
+}
+
+export const mailTemplateOf = (name: string) => ({ subject: `${name} {PROGRAM_NAME}`, text: `${name}: {KEY}`, html: `<p>${name}: {KEY}</p>` })
+const customerOf = (name: string) => ({
+  email: `${name.toLowerCase()}@example.com`, first_name: name, last_name: 'Lovelace', company: 'Engines', phone: '+44 20', country: 'GB', city: 'London', zip: 'EC1A', address: '12 Street',
+})
+
+/** An order of the tenant's with every field that an order can have. */
+export function newOrder ({ name, product_ref }: Pick<Tenant, 'name' | 'product_ref'>, external_id: string): Record<string, unknown> {
+  return orderOf(external_id, {
+    locale: 'de_DE', mode: 'live', paid_at: '2026-01-31T10:15:00.000Z', customer: customerOf(name), line_items: [{ external_id: `${name}-line`, product: product_ref, quantity: 2, unit_amount: 4900 }],
+  })
+}
+
+/** A signed webhook of an order to the tenant's payment source. */
+export function signed ({ source_secret, ids }: Tenant, payload: string | Buffer | object): ValidRequest {
+  const { headers, body } = messageOf(source_secret, typeof payload === 'string' || payload instanceof Buffer ? payload : JSON.stringify(payload))
+  const named = Object.fromEntries(Array.from({ length: headers.length / 2 }, (_, i) => [headers[2 * i] as string, headers[2 * i + 1] as string]))
+  return { method: 'POST', url: `/v1/payments/${ids['payments'] ?? ''}`, headers: named, payload: body }
+}
+
+type Hear = (method: string, url: string, payload: unknown, status: number, body: unknown) => void
+
+/** Makes the tenant over the API. `hear` is told every answer on the way. */
+export async function makeTenant (service: TestApp, name: string, hear: Hear = () => {}): Promise<Tenant> {
+  const account = await testAccount(service.db, 'vendor', PERMISSIONS)
+  const call = callsOf(service.app, account)
+  const made = async (method: 'GET' | 'POST', url: string, payload?: object | string): Promise<Record<string, string> & Record<string, unknown>> => {
+    const answer = await call(method, url, payload)
+    hear(method, url, payload, answer.statusCode, answer.json())
+    if (answer.statusCode >= 300) throw new Error(`${method} ${url} ${answer.body}`)
+    return answer.json()
+  }
+  const product_ref = `sku-${name}`
+  const product = await made('POST', '/v1/products', { name, external_ids: [product_ref], mail_template: mailTemplateOf(name), locales: { de: { name, mail_template: mailTemplateOf(name) } } })
+  const pool = await made('POST', '/v1/pools', { name, product_ids: [product.id], currency: 'EUR', mode: 'live', quantity_rule: 'unit', on_shortage: 'fail', low_stock_threshold: 3 })
+  const lines = keys(400, `${name}-KEY`)
+  const batch = await made('POST', `/v1/pools/${pool.id}/licenses?source=${name}.txt`, [...lines, lines[0], 'a\u0001b'].join('\n'))
+  const order = await made('POST', '/v1/orders', newOrder({ name, product_ref }, `${name}-1`))
+  const source = await made('POST', '/v1/payment-sources', { kind: 'standard-webhooks', name, mode: 'live' })
+  const key = await made('POST', '/v1/api-keys', { name, permissions: ['events:read'], expires_at: '2999-01-01T00:00:00.000Z' })
+  const stock = await made('GET', `/v1/pools/${pool.id}/licenses?state=available&limit=300`) as unknown as Array<{ id: string }>
+  const ids = {
+    accounts: account.account_id, 'api-keys': key.id, products: product.id, pools: pool.id, orders: order.id, payments: source.id, 'payment-sources': source.id, batches: batch['batch_id'] as string, licenses: '', deliveries: '', events: '', 'payment-events': '',
+  } as Record<string, string>
+  const tenant: Tenant = { ...account, name, call, ids, product_ref, source_secret: source['secret'] as string, in_stock: stock.map(({ id }) => id), made: 1 }
+  ids['licenses'] = tenant.in_stock.pop() as string
+  const event = await service.app.inject(signed(tenant, { type: 'order.paid', data: newOrder(tenant, `${name}-2`) }))
+  hear('POST', signed(tenant, '').url, undefined, event.statusCode, event.json())
+  ids['payment-events'] = event.json<{ id: string }>().id
+  ids['deliveries'] = (await made('GET', '/v1/deliveries') as unknown as Array<{ id: string }>)[0]?.id as string
+  ids['events'] = (await made('GET', '/v1/events') as unknown as Array<{ id: string }>)[0]?.id as string
+  return tenant
+}
+
+const letters = (n: number): string => [676, 26, 1].map((place) => String.fromCharCode(65 + Math.floor(n / place) % 26)).join('')
+
+/** By operation: a body that is accepted however often it comes. An operation with a body that is not here fails the tests: add it. */
+const BODIES: Record<string, (tenant: Tenant, n: number) => object | string> = {
+  createAccount: ({ name }) => ({ name, type: 'vendor' }),
+  createApiKey: ({ name }) => ({ name, permissions: ['api-keys:write'] }),
+  createProduct: ({ name }, n) => ({ name, external_ids: [`${name}-${n}`], mail_template: mailTemplateOf(name) }),
+  updateProduct: ({ name, product_ref }) => ({ name, external_ids: [product_ref], mail_template: mailTemplateOf(name) }),
+  createPool: ({ name, ids }, n) => ({ name, product_ids: [ids['products']], mode: 'test', currency: letters(n) }),
+  updatePool: ({ name }) => ({ name, low_stock_threshold: 5 }),
+  placeOrder: (tenant, n) => ({ ...newOrder(tenant, `${tenant.name}-${n}`), line_items: [{ product: tenant.product_ref, quantity: 1, unit_amount: 4900 }] }),
+  createPaymentSource: ({ name }) => ({ kind: 'standard-webhooks', name }),
+  changePaymentSource: ({ name }) => ({ name }),
+  loadLicenses: ({ name }, n) => `${name}-LOADED-${String(n).padStart(8, '0')}`,
+  withdrawLicense: ({ name }) => ({ reason: name }),
+}
+const QUERIES: Record<string, (tenant: Tenant) => string> = { explainPoolRoute: ({ product_ref }) => `?product=${product_ref}&currency=EUR` }
+
+/** What can be done to a thing once only gets a new one each time. */
+const ONCE: Record<string, (tenant: Tenant) => Promise<string>> = {
+  revokeApiKey: async ({ call, name }) => (await call('POST', '/v1/api-keys', { name, permissions: ['events:read'] })).json<{ id: string }>().id,
+  deletePaymentSource: async ({ call, name }) => (await call('POST', '/v1/payment-sources', { kind: 'standard-webhooks', name })).json<{ id: string }>().id,
+  withdrawLicense: async ({ in_stock }) => in_stock.pop() ?? '',
+}
+
+/** A request that the service must grant to the tenant, without credentials. */
+export async function requestOf (operation: Operation, tenant: Tenant): Promise<ValidRequest> {
+  const n = ++tenant.made
+  if (operation.id === 'receivePayment') return signed(tenant, { type: 'order.paid', data: newOrder(tenant, `${tenant.name}-${n}`) })
+  const id = await (ONCE[operation.id]?.(tenant) ?? tenant.ids[operation.collection])
+  const url = `${operation.path.replace('{id}', id ?? `no ${operation.collection}`)}${QUERIES[operation.id]?.(tenant) ?? ''}`
+  const request: ValidRequest = { method: operation.method, url, headers: {} }
+  if (Object.keys(operation.bodies).length === 0) return request
+  const body = BODIES[operation.id]?.(tenant, n)
+  if (body === undefined) throw new Error(`${operation.id} has no valid body in test/contract/tenant.ts: add one`)
+  const type = typeof body === 'string' ? 'text/plain' : 'application/json'
+  return { ...request, headers: { 'content-type': type }, payload: typeof body === 'string' ? body : JSON.stringify(body) }
+}
