@@ -16,11 +16,11 @@ export async function bootstrap (trx: Transaction<Database>): Promise<Credential
   await sql`lock table accounts in share row exclusive mode`.execute(trx)
   const known = await trx.selectFrom('accounts').select('id').limit(1).executeTakeFirst()
   if (known !== undefined) return undefined
-  return { operator: await make(trx, 'operator'), vendor: await make(trx, 'vendor') }
+  return { operator: await make(trx, 'operator', 'Operator'), vendor: await make(trx, 'vendor', 'Example Software') }
 }
 
-async function make (trx: Transaction<Database>, type: AccountType & ('operator' | 'vendor')): Promise<Credential> {
-  const account_id = await createAccount(trx, { type, name: type }, null)
+async function make (trx: Transaction<Database>, type: AccountType & ('operator' | 'vendor'), name: string): Promise<Credential> {
+  const account_id = await createAccount(trx, { type, name }, null)
   const { id, secret } = await createApiKey(trx, { account_id, name: 'first key', permissions: PRESETS[type] }, null)
   return { account_id, api_key: `${id}:${secret}` }
 }

@@ -1,6 +1,6 @@
 /** Everything an API key can be allowed to do. A route names one; a key holds some. */
 export const PERMISSIONS = [
-  'accounts:read', 'accounts:write', 'api-keys:read', 'api-keys:write', 'products:read', 'products:write', 'pools:read', 'pools:write',
+  'accounts:read', 'accounts:write', 'accounts:rename', 'api-keys:read', 'api-keys:write', 'products:read', 'products:write', 'pools:read', 'pools:write',
   'licenses:read', 'licenses:load', 'licenses:reveal', 'licenses:withdraw', 'orders:read', 'orders:write', 'orders:resend',
   'payment-sources:read', 'payment-sources:write', 'payment-events:read', 'payment-events:replay', 'deliveries:read', 'events:read',
 ] as const
@@ -8,7 +8,7 @@ export type Permission = typeof PERMISSIONS[number]
 
 /** Named sets of permissions: what a key of such a caller usually needs. */
 export const PRESETS = {
-  operator: ['accounts:read', 'accounts:write', 'api-keys:read', 'api-keys:write', 'events:read'],
+  operator: ['accounts:read', 'accounts:write', 'accounts:rename', 'api-keys:read', 'api-keys:write', 'events:read'],
   vendor: PERMISSIONS.filter((permission) => permission !== 'accounts:write'),
   'vendor-read': PERMISSIONS.filter((permission) => permission.endsWith(':read')),
   provider: ['accounts:read', 'products:read', 'events:read'],

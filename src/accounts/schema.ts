@@ -8,6 +8,8 @@ const Name = Type.String({ minLength: 1, maxLength: 255, examples: ['Example Sof
 
 export const NewAccount = Lenient({ name: Name, type: OneOf(['vendor', 'provider'], { description: 'A vendor owns license keys, a provider sells them on', examples: ['vendor'] }) })
 
+export const ChangedAccount = Lenient({ name: Name })
+
 export const Account = Type.Object({
   id: Type.String({ examples: ['VA-123-456'] }),
   name: Type.String(),

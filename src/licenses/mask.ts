@@ -7,5 +7,6 @@ const SHOWN_LAST = 2
 export function maskKey (key: Buffer): string {
   const characters = Array.from(key.toString())
   if (characters.length < CHARACTERS_MIN) return '…'
-  return `${characters.slice(0, SHOWN_FIRST).join('')}-…-${characters.slice(-SHOWN_LAST).join('')}`
+  const [first, last] = [characters.slice(0, SHOWN_FIRST), characters.slice(-SHOWN_LAST)].map((part) => part.join('').replace(/^-+|-+$/g, ''))
+  return `${first}-…-${last}`
 }

@@ -35,6 +35,18 @@ t.test('accounts', async (t) => {
   t.strictSame(newcomer.json(), [made.json()])
 })
 
+// Guarantee: an account is renamed by itself or by the operator, and by nobody else.
+t.test('renaming', async (t) => {
+  const { app, operator, vendor, stranger } = await testApp(t)
+  const rename = (id: string, name: string, caller = vendor) =>
+    app.inject({ method: 'PUT', url: `/v1/accounts/${id}`, headers: { authorization: caller.authorization }, payload: { id: 'VA-999-999', name, type: 'operator' } })
+  t.match((await rename(vendor.account_id, 'Analytical Engines')).json(), { id: vendor.account_id, name: 'Analytical Engines', type: 'vendor' })
+  t.equal((await rename(vendor.account_id, 'Mine', stranger)).statusCode, 404)
+  t.match((await rename(vendor.account_id, 'By the operator', operator)).json(), { id: vendor.account_id, name: 'By the operator' })
+  t.equal((await rename(vendor.account_id, '')).statusCode, 400)
+  t.equal((await rename('VA-000-000', 'x', operator)).statusCode, 404)
+})
+
 // Guarantee: a secret is shown once and can be told from other text by its form; no key grants what its maker lacks.
 t.test('api keys', async (t) => {
   const { app, db, operator, vendor, stranger } = await testApp(t)
