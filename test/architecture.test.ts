@@ -26,7 +26,7 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
     /^(fastify|@fastify\/)/.test(to) && !isRoutes(from) && folder(from) !== 'plugins' && from !== 'app.ts' && from !== 'commands/serve.ts'],
   ['only mailer/transport.ts knows nodemailer', ({ from, to }) => to === 'nodemailer' && from !== 'mailer/transport.ts'],
   ['only database/ knows pg, and orders/intake.ts and take-in.ts, whose statement is not Kysely\'s', ({ from, to }) =>
-    /^pg(-copy-streams)?$/.test(to) && folder(from) !== 'database' && !['orders/intake.ts', 'orders/take-in.ts', 'licenses/stage.ts'].includes(from)],
+    /^pg(-copy-streams)?$/.test(to) && folder(from) !== 'database' && !['orders/intake.ts', 'orders/take-in.ts'].includes(from)],
   ['nobody but app, and routes of its own folder, imports routes', ({ from, to }) => isRoutes(to) && from !== 'app.ts'],
   ['nobody but main and the commands imports app or worker', ({ from, to }) => ['app.ts', 'worker.ts'].includes(to) && folder(from) !== 'commands' && from !== 'main.ts'],
   ['a verb imports verbs of its own resource, or of one further down the line payments, orders, licenses, pools, events', ({ from, to }) =>
