@@ -52,6 +52,7 @@ export const jsonBody = fp(async (app: FastifyInstance) => {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: unknown, bytes: Buffer) => parseJson(bytes))
 
   app.addHook('preParsing', async (request) => {
+    if (request.method === 'GET' || request.method === 'HEAD') return // nothing of theirs is read
     const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1]?.toLowerCase()
     if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') {
       throw new Problem('unsupported-media-type', 'bodies are read as UTF-8: send charset=utf-8, or none')

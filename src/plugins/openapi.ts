@@ -23,12 +23,12 @@ const TAGS = {
 
 /** The refusals that a route may give because of what it is; its own are in its schema. */
 function commonProblems ({ config, schema, method }: RouteOptions): Record<string, ProblemType[]> {
-  const hasBody = schema?.body !== undefined || schema?.consumes !== undefined
-  const takesInput = hasBody || schema?.querystring !== undefined || schema?.params !== undefined || schema?.headers !== undefined
+  const readsBody = method !== 'GET' // also where none is asked for
+  const takesInput = readsBody || schema?.querystring !== undefined || schema?.params !== undefined || schema?.headers !== undefined
   return {
-    ...(takesInput ? { 400: ['validation-failed', 'text-not-storable', ...(hasBody ? ['malformed-json' as const] : [])] } : {}),
+    ...(takesInput ? { 400: ['validation-failed', 'text-not-storable', ...(readsBody ? ['malformed-json' as const] : [])] } : {}),
     ...(config?.permission === undefined ? {} : { 401: ['unauthorized'], 403: ['forbidden'] }),
-    ...(hasBody ? { 408: ['request-timeout'], 413: ['payload-too-large'], 415: ['unsupported-media-type'] } : {}),
+    ...(readsBody ? { 408: ['request-timeout'], 413: ['payload-too-large'], 415: ['unsupported-media-type'] } : {}),
     ...(method === 'POST' && schema?.headers !== undefined ? { 409: ['still-running'], 422: ['idempotency-key-reused'] } : {}),
     500: ['internal-error'],
     503: ['unavailable'],
