@@ -21,6 +21,7 @@ const NEEDS: Record<string, Permission> = {
   createAccount: 'accounts:write',
   listAccounts: 'accounts:read',
   getAccount: 'accounts:read',
+  renameAccount: 'accounts:rename',
   createApiKey: 'api-keys:write',
   listApiKeys: 'api-keys:read',
   revokeApiKey: 'api-keys:write',

@@ -88,6 +88,7 @@ const letters = (n: number): string => [676, 26, 1].map((place) => String.fromCh
 /** By operation: a body that is accepted however often it comes. An operation with a body that is not here fails the tests: add it. */
 const BODIES: Record<string, (tenant: Tenant, n: number) => object | string> = {
   createAccount: ({ name }) => ({ name, type: 'vendor' }),
+  renameAccount: ({ name }) => ({ name }),
   createApiKey: ({ name }) => ({ name, permissions: ['api-keys:write'] }),
   createProduct: ({ name }, n) => ({ name, external_ids: [`${name}-${n}`], mail_template: mailTemplateOf(name) }),
   updateProduct: ({ name, product_ref }) => ({ name, external_ids: [product_ref], mail_template: mailTemplateOf(name) }),
@@ -99,7 +100,7 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string> = {
   loadLicenses: ({ name }, n) => `${name}-LOADED-${String(n).padStart(8, '0')}`,
   withdrawLicense: ({ name }) => ({ reason: name }),
 }
-const QUERIES: Record<string, (tenant: Tenant) => string> = { explainPoolRoute: ({ product_ref }) => `?product=${product_ref}&currency=EUR` }
+const QUERIES: Record<string, (tenant: Tenant) => string> = { explainPoolRoute: ({ ids }) => `?product=${ids['products'] ?? ''}&currency=EUR` }
 
 /** What can be done to a thing once only gets a new one each time. */
 const ONCE: Record<string, (tenant: Tenant) => Promise<string>> = {
