@@ -1,5 +1,6 @@
 // A vendor that has one of everything, and a valid request for every operation of the document.
 import type { InjectOptions } from 'fastify'
+import { sql } from 'kysely'
 import { createApiKey } from '../../src/accounts/create-api-key.js'
 import { PERMISSIONS, type Permission } from '../../src/accounts/permissions.js'
 import { inTransaction } from '../../src/database/transaction.js'
@@ -23,6 +24,13 @@ export interface Tenant extends TestAccount {
 }
 
 export type ValidRequest = Omit<InjectOptions, 'method' | 'url' | 'headers'> & { method: Operation['method'], url: string, headers: Record<string, string> }
+
+/** What every table holds, as one text. */
+export async function contents ({ db }: TestApp): Promise<string> {
+  const { rows: tables } = await sql<{ name: string }>`select table_name as name from information_schema.tables where table_schema = 'public' order by 1`.execute(db)
+  const digests = tables.map(({ name }) => sql`select ${sql.lit(name)} as name, md5(coalesce(string_agg(r::text, E'\n' order by r::text), '')) as digest from ${sql.table(name)} r`)
+  return JSON.stringify((await sql`${sql.join(digests, sql` union all `)}`.execute(db)).rows, null, 1)
+}
 
 /** Another key of an account. @returns the value of its Authorization header */
 export async function keyOf ({ db }: Pick<TestApp, 'db'>, account_id: string, permissions: readonly Permission[]): Promise<string> {
@@ -122,3 +130,8 @@ export async function requestOf (operation: Operation, tenant: Tenant): Promise<
   const type = typeof body === 'string' ? 'text/plain' : 'application/json'
   return { ...request, headers: { 'content-type': type }, payload: typeof body === 'string' ? body : JSON.stringify(body) }
 }
+
+/** Whether a valid request names something that has an owner: in its path, or else in its body or query. */
+export const namesSomething = ({ id, path }: Operation): boolean => path.includes('{id}') || ['createPool', 'placeOrder', 'explainPoolRoute'].includes(id)
+
+export const withKey = (authorization: string) => (request: ValidRequest): ValidRequest => ({ ...request, headers: { ...request.headers, authorization } })
