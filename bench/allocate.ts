@@ -15,7 +15,7 @@ import { openIntake } from '../src/orders/intake.js'
 import { TAKE_IN, TAKE_IN_OPTIONS } from '../src/orders/take-in.js'
 import { createSource } from '../src/payments/create-source.js'
 import { readKeyring } from '../src/sealing.js'
-import { ACCOUNT, foreignShare, FOREIGN_MAX, postgresProgram, print, printHead, SKU, stage, stock, treeCpuMs, type Stage } from './support.js'
+import { ACCOUNT, foreignShare, FOREIGN_MAX, postgresProgram, print, printHead, settle, SKU, stage, stock, treeCpuMs, type Stage } from './support.js'
 
 const [ROUNDS = 5, SECONDS = 6, CONNECTIONS = 32] = process.argv.slice(2).map(Number)
 const PGBENCH_CLIENTS = 8
@@ -150,6 +150,7 @@ async function main (): Promise<void> {
     printHead(`orders per second, ${CONNECTIONS} connections against pgbench with ${PGBENCH_CLIENTS} clients, ${ROUNDS} rounds of ${SECONDS} s each, in turn`)
     await httpRound(port, id, key) // warms up both: plans, caches, compiled code
     await pgbenchRound(program, at, script, id)
+    await settle(at.db)
     for (let round = 0; round < ROUNDS; round++) {
       let [http, pgbench, node_us, postgres_us] = [0, 0, 0, 0]
       const foreign = await foreignShare(async () => {

@@ -1,12 +1,11 @@
 // PostgreSQL's processor time per allocation at 10 thousand and at 1 million licenses already allocated, without and with an old
 // snapshot held open (a running dump, say). npx tsx bench/flat.ts [allocated] [rounds]
-import { sql } from 'kysely'
 import pg from 'pg'
 import { readConfig } from '../src/config.js'
 import { connectPool } from '../src/database/connect.js'
 import { newId } from '../src/ids.js'
 import { TAKE_IN_OPTIONS, takeIn, type Arrival } from '../src/orders/take-in.js'
-import { ACCOUNT, print, printHead, SKU, stage, stock, treeCpuMs, type Stage } from './support.js'
+import { ACCOUNT, print, printHead, settle, SKU, stage, stock, treeCpuMs, type Stage } from './support.js'
 
 const [LATE = 1_000_000, ROUNDS = 5] = process.argv.slice(2).map(Number)
 const EARLY = 10_000
@@ -61,6 +60,8 @@ async function drain (with_snapshot: boolean): Promise<{ early: number[], late: 
   const snapshot = new pg.Client({ connectionString: at.server.url() })
   try {
     await stock(at.db, LATE + 200_000)
+    await take(pool, 2000, 1)
+    await settle(at.db)
     await take(pool, EARLY / DRAINED_AT_ONCE, DRAINED_AT_ONCE)
     await sql`analyze`.execute(at.db)
     const early = await measure(at, pool)

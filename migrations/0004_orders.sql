@@ -41,7 +41,7 @@ create table payment_events (
   constraint payment_events_once unique (account_id, source_id, event_key),
   constraint payment_events_outcome check ((status = 'processed') = (processed_at is not null) and (status = 'processed') = (reason is null))
 );
-create index payment_events_received on payment_events (account_id, received_at, id);
+create index payment_events_received on payment_events (account_id, received_at);
 create index payment_events_order on payment_events (order_id, account_id);
 
 -- A row is one paid purchase. Hot: foreign keys lead only to rows of the same transaction (docs/decisions/0005).
@@ -63,7 +63,8 @@ create table orders (
   primary key (account_id, id),
   constraint orders_once unique (account_id, source_id, external_id)
 );
-create index orders_created on orders (account_id, created_at, id);
+-- Without the id, though lists are ordered by it too: a foreign key's look-up by account and id must have one index that fits.
+create index orders_created on orders (account_id, created_at);
 create index orders_customer_email on orders ((customer ->> 'email'), account_id);
 
 -- A row is one product and its quantity within an order.

@@ -25,7 +25,7 @@ create table deliveries (
 );
 create index deliveries_due_at on deliveries (next_attempt_at) where status in ('planned', 'sending');
 create index deliveries_order on deliveries (account_id, order_id);
-create index deliveries_created on deliveries (account_id, created_at, id);
+create index deliveries_created on deliveries (account_id, created_at);
 
 -- A row is one try at handing a delivery to the mail server.
 create table delivery_attempts (

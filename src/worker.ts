@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
 import type { Config } from './config.js'
 import type { Database } from './database/connect.js'
+import { analyzeGrown } from './database/analyze-grown.js'
 import { purgeIdempotencyKeys } from './database/purge-idempotency-keys.js'
 import { inTransaction } from './database/transaction.js'
 import { claimDeliveries } from './deliveries/claim.js'
@@ -33,6 +34,7 @@ const STAGING_STILL_MS = 15 * MINUTE
 
 /** Beside sending: what is done again and again, one line each. */
 const jobs: readonly Job[] = [
+  ['analyze grown tables', 5 * SECOND, analyzeGrown],
   ['purge idempotency keys', HOUR, purgeIdempotencyKeys],
   ['reshelve stranded stock', 30 * SECOND, (db) => inEach(db, strandedPools, reshelve)],
   ['fill backorders', 30 * SECOND, (db) => inEach(db, waitingPools, (trx, { account_id, pool_id }) => fillPool(trx, account_id, pool_id))],

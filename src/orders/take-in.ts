@@ -44,9 +44,10 @@ const BEGIN = `begin; ${Object.entries(SETTINGS).map(([name, value]) => `set loc
  * Why it is written this way (figures in docs/decisions/0004): picked rows sit in a CTE, as a sub-select under LIMIT may be
  * planned and so locked more than once; the mark keeps the scan off the dead rows of `stock`; what is known already is found by
  * the unique constraints when it is inserted, not by a look-up before (an order is then left alone, an event or a key fails
- * the statement); the delete is by key, and only for orders that were inserted, as a parallel duplicate must not delete
- * stock for an order that is not its own. Should the delete find fewer rows than were picked, the division by zero at the
- * end undoes all of it.
+ * the statement); the delete is only for orders that were inserted, as a parallel duplicate must not delete stock for an
+ * order that is not its own. It finds the rows it locked by their place, which no belief about table sizes can turn into a walk;
+ * rows of stock are never updated, so they are still there. Should it have deleted others than were picked, the division by
+ * zero at the end undoes all of it.
  */
 export const TAKE_IN = `
 with asked as materialized (
@@ -73,15 +74,15 @@ with asked as materialized (
 ), wanted as materialized (
   select pool_id, sum(slots) as slots from lines where not declined group by pool_id
 ), picked as materialized (
-  select w.pool_id, s.position, s.license_id, row_number() over (partition by w.pool_id order by s.position) as nth
+  select w.pool_id, s.tid, s.position, s.license_id, row_number() over (partition by w.pool_id order by s.position) as nth
   from wanted w
   cross join lateral (
-    select s.position, s.license_id from stock s
+    select s.ctid as tid, s.position, s.license_id from stock s
     where s.account_id = $1 and s.pool_id = w.pool_id and s.position > coalesce((
       select a.position from allocations a where a.account_id = $1 and a.pool_id = w.pool_id order by a.position desc limit 1), 0) - ${MARK_WINDOW}
     order by s.position limit w.slots for update skip locked) s
 ), filled as materialized (
-  select w.*, p.position, p.license_id
+  select w.*, p.tid, p.position, p.license_id
   from (
     select l.order_id, l.line_item_id, l.product_id, l.pool_id, unit, row_number() over (partition by l.pool_id order by l.order_id, l.number, unit) as nth
     from lines l cross join lateral generate_series(1, l.slots) as unit where not l.declined) w
@@ -98,7 +99,7 @@ with asked as materialized (
 ), kept as materialized (
   select f.* from filled f join placed using (order_id)
 ), taken as (
-  delete from stock s using kept k where s.account_id = $1 and s.pool_id = k.pool_id and s.position = k.position returning s.position
+  delete from stock s using kept k where s.ctid = k.tid returning s.position
 ), new_lines as (
   insert into line_items (account_id, id, order_id, external_id, product_id, pool_id, quantity, unit_amount, fulfillment_status)
   select $1, l.line_item_id, l.order_id, l.external_id, l.product_id, l.pool_id, l.quantity, l.unit_amount, 'fulfilled' from lines l join placed using (order_id)
@@ -127,7 +128,7 @@ with asked as materialized (
   select $1, 'order.fulfilled', p.order_id, null, '{}'::jsonb from placed p
 )
 select order_id from placed
-where 1 / (case when (select count(*) from taken) = (select count(*) from kept) then 1 else 0 end) = 1`
+where 1 / (case when (select row(count(*), sum(position)) from taken) = (select row(count(*), sum(position)) from kept) then 1 else 0 end) = 1`
 
 /** Takes in the arrivals of one account, as above; any error undoes them all. Returns the ids of the orders placed; a missing one goes the careful way. */
 export async function takeIn (pool: pg.Pool, prepared: boolean, account_id: string, arrivals: readonly Arrival[]): Promise<Set<string>> {

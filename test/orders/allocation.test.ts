@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { sql, type Kysely } from 'kysely'
 import pg from 'pg'
+import { analyzeGrown } from '../../src/database/analyze-grown.js'
 import { connectPool, type Database } from '../../src/database/connect.js'
 import { inTransaction } from '../../src/database/transaction.js'
 import { newId } from '../../src/ids.js'
@@ -340,51 +341,74 @@ t.test('the plan of the take holds against the planner traps', async (t) => {
   const { db, url, shop } = await bench(t)
   const product = await productOf(shop)
   const { pool_id } = await poolOf(shop, product, [])
-  const grow = async (rows: number): Promise<void> => {
-    await sql`insert into product_refs select ${shop.account_id}, 'sku-' || n, ${product} from generate_series(1, 500) n`.execute(db)
-    await sql`insert into stock select ${shop.account_id}, 'PL-other', n, 'LI-' || n from generate_series(1, ${rows}::int) n`.execute(db)
-    await sql`insert into allocations select ${shop.account_id}, 'PL-other', -n, 'LI-o' || n, 'OR-o', 'OR-o-1', n from generate_series(1, ${rows}::int) n`.execute(db)
-    await sql`
-      insert into orders (account_id, id, source_id, external_id, mode, currency, customer, fulfillment_status, paid_at)
-      select ${shop.account_id}, 'OR-' || n, 'api-live', 'x' || n, 'live', 'EUR', '{}', 'fulfilled', now() from generate_series(1, ${rows}::int) n`.execute(db)
-    await sql`
-      insert into payment_events (account_id, id, source_id, event_key, type, status, body, occurred_at, processed_at)
-      select ${shop.account_id}, 'PE-' || n, 'api-live', 'x' || n, 'order.paid', 'processed', '', now(), now() from generate_series(1, ${rows}::int) n`.execute(db)
+  /** Rows of others in every table, their foreign keys unchecked. */
+  const grow = async (rows: number): Promise<void> => inTransaction(db, async (trx) => {
+    await sql`set local session_replication_role = replica`.execute(trx)
+    const { account_id } = shop
+    for (const insert of [
+      sql`product_refs select ${account_id}, 'sku-' || n, ${product}`,
+      sql`stock select ${account_id}, 'PL-other', n, 'LI-' || n`,
+      sql`allocations select ${account_id}, 'PL-other', -n, 'LI-o' || n, 'OR-o', 'OR-o-1', n`,
+      sql`line_items select ${account_id}, 'OR-' || n || '-1', 'OR-' || n, '1', ${product}, 'PL-other', 1, null, 'fulfilled'`,
+      sql`slots select ${account_id}, 'OR-' || n || '-1', 1`,
+      sql`orders (account_id, id, source_id, external_id, mode, currency, customer, fulfillment_status, paid_at)
+        select ${account_id}, 'OR-' || n, 'api-live', 'x' || n, 'live', 'EUR', '{}', 'fulfilled', now()`,
+      sql`payment_events (account_id, id, source_id, event_key, type, status, body, occurred_at, processed_at)
+        select ${account_id}, 'PE-' || n, 'api-live', 'x' || n, 'order.paid', 'processed', '', now(), now()`,
+    ]) await sql`insert into ${insert} from generate_series(1, ${rows}::int) n`.execute(trx)
+  })
+  const planAfter = async (loaded: string[]): Promise<Plan> => {
+    await restock(shop, pool_id, loaded)
+    return planOf(url, shop, product)
   }
-  await sql`alter table allocations disable trigger all`.execute(db)
-  const phases: Array<[string, () => Promise<unknown>]> = [
-    ['empty', async () => {}], ['grown', async () => grow(20_000)], ['analyzed', async () => sql`analyze`.execute(db)],
-  ]
-  for (const [phase, prepare] of phases) {
-    await prepare()
-    await restock(shop, pool_id, [phase])
-    const nodes = await planOf(url, shop, product)
-    const scans = nodes.filter((node) => node['Relation Name'] !== undefined && /Scan/.test(String(node['Node Type'])))
-    const used = [...new Set(scans.map((node) => `${String(node['Relation Name'])} by ${String(node['Index Name'])}`))].sort()
-    t.same(used, [
-      'allocations by allocations_pkey', 'backorders by backorders_pkey', 'pool_routes by pool_routes_one_pool', 'pools by pools_pkey',
-      'product_refs by product_refs_pkey', 'stock by stock_pkey',
-    ], phase)
-    t.same(nodes.filter((node) => /Hash Join|Merge Join/.test(String(node['Node Type']))), [], `${phase}: nested loops only`)
-    for (const node of scans) {
-      const rows = Number(node['Actual Rows']) * Number(node['Actual Loops']) + Number(node['Rows Removed by Filter'] ?? 0)
-      t.ok(rows <= 1, `${phase}: ${rows} rows read of ${String(node['Relation Name'])}`)
-    }
-  }
+  await checkPlan(t, 'empty', await planAfter(['first']))
+  await sql`analyze`.execute(db)
+  await checkPlan(t, 'analyzed while empty', await planAfter(['second']))
+  await grow(20_000)
+  await checkPlan(t, 'grown', await planAfter(['third']))
+  const analyzed = new Set<string>()
+  await until('the worker\'s job to see it', async () => {
+    for (const table of await analyzeGrown(db)) analyzed.add(table)
+    return ['orders', 'line_items', 'slots', 'stock', 'payment_events'].every((table) => analyzed.has(table))
+  })
+  const plan = await planAfter(['fourth'])
+  await checkPlan(t, 'analyzed', plan)
+  t.same(plan.foreignKeys, ['line_items_pkey', 'orders_pkey', 'slots_pkey'], 'and so do the checks of foreign keys')
 })
 
-/** The nodes of the plan that a take of one license runs with, on a connection of its own. */
-async function planOf (url: string, shop: Shop, product: string): Promise<Array<Record<string, unknown>>> {
-  const explain = '-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 -c auto_explain.log_analyze=on -c auto_explain.log_format=json -c client_min_messages=log'
+interface Plan { nodes: Array<Record<string, unknown>>, foreignKeys: string[] }
+
+async function checkPlan (t: Test, phase: string, { nodes }: Plan): Promise<void> {
+  const scans = nodes.filter((node) => node['Relation Name'] !== undefined && /Scan/.test(String(node['Node Type'])))
+  const tables = [...new Set(scans.map((node) => node['Relation Name']))].sort()
+  t.same(tables, ['allocations', 'backorders', 'pool_routes', 'pools', 'product_refs', 'stock'], `${phase}: the plan was read`)
+  t.same(scans.filter((node) => node['Node Type'] === 'Seq Scan'), [], `${phase}: no sequential scan`)
+  t.same(nodes.filter((node) => /Hash Join|Merge Join/.test(String(node['Node Type']))), [], `${phase}: nested loops only`)
+  const stockScans = scans.filter((node) => node['Relation Name'] === 'stock').map((node) => node['Index Name'] ?? node['Node Type'])
+  t.same(stockScans.sort(), ['Tid Scan', 'stock_pkey'], `${phase}: stock is picked by its key and deleted by its place`)
+  for (const node of scans) {
+    const rows = Number(node['Actual Rows']) * Number(node['Actual Loops']) + Number(node['Rows Removed by Filter'] ?? 0)
+    t.ok(rows <= 1, `${phase}: ${rows} rows read of ${String(node['Relation Name'])}`)
+  }
+}
+
+/** The nodes of the plan that a take of one license runs with, on a connection of its own, and the indexes that its foreign keys are checked by. */
+async function planOf (url: string, shop: Shop, product: string): Promise<Plan> {
+  const explain = '-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 -c auto_explain.log_analyze=on -c auto_explain.log_format=json -c auto_explain.log_nested_statements=on -c client_min_messages=log'
   const pool = connectPool(url, { ...config, database_connections_max: 1 }, `${TAKE_IN_OPTIONS} ${explain}`)
   const client = await pool.connect()
-  let plan = ''
-  client.on('notice', (notice) => { if (String(notice.message).includes('"Plan"')) plan = String(notice.message) })
+  const plans: string[] = []
+  client.on('notice', (notice) => { if (String(notice.message).includes('"Plan"')) plans.push(String(notice.message)) })
   client.release()
   const placed = await takeIn(pool, true, shop.account_id, [arrivalOf(shop, [[product, 1]])])
   await pool.end()
   if (placed.size !== 1) throw new Error('the order was not placed')
   type Node = Record<string, unknown> & { Plans?: Node[] }
   const flat = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(flat)]
-  return flat((JSON.parse(plan.slice(plan.indexOf('{'))) as { Plan: Node }).Plan)
+  const read = (plan: string): Node[] => flat((JSON.parse(plan.slice(plan.indexOf('{'))) as { Plan: Node }).Plan)
+  const foreignKeys = plans.filter((plan) => plan.includes('FOR KEY SHARE OF x')).flatMap(read).map((node) => node['Index Name'])
+  return {
+    nodes: plans.filter((plan) => plan.includes('with asked')).flatMap(read),
+    foreignKeys: [...new Set(foreignKeys.filter((name) => name !== undefined).map(String))].sort(),
+  }
 }
