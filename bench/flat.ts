@@ -63,7 +63,6 @@ async function drain (with_snapshot: boolean): Promise<{ early: number[], late: 
     await take(pool, 2000, 1)
     await settle(at.db)
     await take(pool, EARLY / DRAINED_AT_ONCE, DRAINED_AT_ONCE)
-    await sql`analyze`.execute(at.db)
     const early = await measure(at, pool)
     if (with_snapshot) {
       await snapshot.connect()
@@ -71,7 +70,6 @@ async function drain (with_snapshot: boolean): Promise<{ early: number[], late: 
       await snapshot.query('select count(*) from pools')
     }
     await take(pool, LATE / DRAINED_AT_ONCE, DRAINED_AT_ONCE)
-    await sql`analyze`.execute(at.db)
     return { early, late: await measure(at, pool) }
   } finally {
     await snapshot.end().catch(() => {})
