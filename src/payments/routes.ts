@@ -4,13 +4,14 @@ import { inTransaction } from '../database/transaction.js'
 import { wakeWorker } from '../deliveries/wake.js'
 import { newId } from '../ids.js'
 import type { Intake } from '../orders/intake.js'
+import { documented } from '../plugins/openapi.js'
 import { list, listQuerySchema, listSchema } from '../plugins/rql/index.js'
 import { problem, ref } from '../plugins/schema.js'
 import { checkouts, type CheckoutKind } from './checkouts.js'
 import { findPaymentEvent, findStoredEvent, paymentEventsOf } from './find-event.js'
 import { findKept, keepEvent } from './keep-event.js'
 import { receiveEvent, type SourceEvent } from './receive.js'
-import { eventFieldsOfLists, PaymentEvent, paymentEventSchemas, Receipt } from './schema.js'
+import { eventFieldsOfLists, PaymentEvent, paymentEventSchemas, Receipt, signedWebhook } from './schema.js'
 import { sourceCache } from './source-cache.js'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) })
@@ -26,7 +27,10 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = asyn
     raw.addContentTypeParser('*', { parseAs: 'buffer' }, async (_request: unknown, body: Buffer) => body)
 
     raw.post('/payments/:id', {
-      config: { public: true },
+      config: {
+        public: true,
+        swaggerTransform: ({ schema, url, route }) => ({ schema: documented({ ...schema, ...signedWebhook }, route), url }),
+      },
       schema: {
         operationId: 'receivePayment',
         tags: ['payments'],

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { MODES } from '../orders/schema.js'
+import { MODES, SignedOrder } from '../orders/schema.js'
 import { rqlFields } from '../plugins/rql/index.js'
 import { Moment, Nullable, NullableMoment, OneOf, Strict } from '../plugins/schema.js'
 import { CHECKOUT_KINDS } from './checkouts.js'
@@ -32,6 +32,20 @@ export const PaymentSource = Type.Object(sourceFields, { $id: 'PaymentSource' })
 export const PaymentSourceWithSecret = Type.Object({
   ...sourceFields, secret: Type.String({ description: 'Shown this once', examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'] }),
 }, { $id: 'PaymentSourceWithSecret' })
+
+/** What a signed webhook holds, for the API reference: the bytes are checked by their signature first, and the rest may then be kept with a reason. */
+export const signedWebhook = {
+  headers: Type.Object({
+    'webhook-id': Type.Optional(Type.String({ description: 'Standard Webhooks: the id of the event, the same when it is sent again', examples: ['msg_2KWPBgLlAfxdpx2AI54pPJ85f4W'] })),
+    'webhook-timestamp': Type.Optional(Type.String({ description: 'Seconds since 1970, within five minutes of now', examples: ['1767225600'] })),
+    'webhook-signature': Type.Optional(Type.String({ description: '`v1,` and the HMAC-SHA-256 of `id.timestamp.body` in base64; several with blanks between', examples: ['v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4='] })),
+  }),
+  body: Type.Object({
+    type: Type.String({ description: '`order.paid`; others are kept as ignored', examples: ['order.paid'] }),
+    timestamp: Type.Optional(Type.String({ format: 'date-time', description: 'When it happened. Default: when it was sent' })),
+    data: SignedOrder,
+  }),
+}
 
 const eventFields = {
   id: Type.String({ examples: ['PE-19ab3c4d5e6f0a1b2c3d4e5f607'] }),

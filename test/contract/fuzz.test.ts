@@ -38,7 +38,7 @@ async function toSend ({ operation, id, query, headers, body, as }: HostileReque
   const signed: Record<string, string> = operation.id !== 'receivePayment' || as === 'nobody'
     ? {}
     : { ...signature, 'webhook-signature': `v1,${signatureOf(tenant.source_secret, signature['webhook-id'], signature['webhook-timestamp'], body ?? Buffer.alloc(0))}` }
-  return { method: operation.method, url: query === '' ? path : `${path.split('?')[0] as string}?${query}`, headers: { ...credentials, ...signed, ...headers }, body }
+  return { method: operation.method, url: query === '' ? path : `${path.split('?')[0] as string}?${query}`, headers: { ...credentials, ...headers, ...signed }, body }
 }
 
 /** Over a connection the bytes go as they are; the other way is faster and keeps what a client library would refuse to send. */
