@@ -15,8 +15,10 @@ const SECRET = /SU-[\d-]+:lk_[0-9a-f]{46}/
 interface Credentials { vendor: { api_key: string } }
 const credentialsIn = (dir: string): Credentials => JSON.parse(readFileSync(path.join(dir, 'credentials.json'), 'utf8')) as Credentials
 
-async function productNames (url: string, { vendor }: Credentials): Promise<string[]> {
+/** Undefined: the service does not answer them now. */
+async function productNames (url: string, { vendor }: Credentials): Promise<string[] | undefined> {
   const response = await fetch(`${url}/v1/products`, { headers: { authorization: `ApiKey ${vendor.api_key}` } })
+  if (!response.ok) return undefined
   return (await response.json() as Array<{ name: string }>).map(({ name }) => name)
 }
 
