@@ -30,7 +30,7 @@ const CANARY = 'CANARY-9f1b7c2e-XKCD-Zürich-3d77' // the middle, which no mask 
 const NEEDLE = CANARY.slice(6, -4)
 const MARKER = 'MARKER-51c8e0aa-planted-in-clear'
 /** The client programs of a PostgreSQL as new as the server: where pg_dump is. */
-const PG_BIN = process.env['LATCHKEY_PG_BIN']
+const PG_BIN = process.env['PG_PROGRAMS']
 
 /** The text in every form in which it may turn up; of base64 what does not depend on its neighbours, at the three offsets. */
 function formsOf (text: string): Map<string, Buffer> {
@@ -184,7 +184,7 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
   const pgDump = PG_BIN === undefined ? undefined : path.join(PG_BIN, 'pg_dump')
   const version = pgDump !== undefined && existsSync(pgDump) ? /(\d+)\./.exec((await promisify(execFile)(pgDump, ['--version'])).stdout)?.[1] : undefined
   const { rows: [wanted] } = await sql<{ major: number }>`select current_setting('server_version_num')::int / 10000 as major`.execute(db)
-  await t.test('a dump by pg_dump', { skip: Number(version ?? 0) < (wanted?.major ?? 0) && `set LATCHKEY_PG_BIN to a directory with pg_dump ${wanted?.major} or newer; COPY stands for it` }, async (t) => {
+  await t.test('a dump by pg_dump', { skip: Number(version ?? 0) < (wanted?.major ?? 0) && `set PG_PROGRAMS to a directory with pg_dump ${wanted?.major} or newer; COPY stands for it` }, async (t) => {
     const { stdout } = await promisify(execFile)(pgDump as string, [server.url()], { encoding: 'buffer', maxBuffer: 1 << 30 })
     t.not(hits(stdout, MARKER).length, 0)
     for (const secret of [NEEDLE, ...secrets]) t.strictSame(hits(stdout, secret), [])
