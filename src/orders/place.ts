@@ -72,8 +72,9 @@ async function fulfill (trx: Transaction<Database>, account_id: string, order_id
       + row_number() over (partition by l.pool_id order by l.number), ${order_id}, l.id, l.slots
     from unnest(${lines.map((line) => line.id)}::text[], ${lines.map((line) => line.pool_id)}::text[], ${lines.map((line) => line.slots)}::int[])
       with ordinality as l (id, pool_id, slots, number)`.execute(trx)
+  const failed: string[] = []
   let toServe = [...policies.keys()]
-  for (const failed: string[] = []; ;) {
+  for (;;) { // ends, as each turn but the last takes a line out of the queue
     for (const pool_id of toServe) if (!behind.has(pool_id)) await fillPool(trx, account_id, pool_id, 'order')
     const short = await shortOf(trx, account_id, lines)
     const failing = short.filter((line) => policies.get(line.pool_id) === 'fail')
