@@ -3,7 +3,7 @@ import { rqlFields } from '../plugins/rql/index.js'
 import { Lenient, Moment, NullableMoment, OneOf } from '../plugins/schema.js'
 import { PERMISSIONS, PRESETS, type Preset } from './permissions.js'
 
-export const AccountId = Type.String({ pattern: '^(VA|PA|OP)-\\d{3}-\\d{3}$', examples: ['VA-123-456'] })
+const AccountId = Type.String({ pattern: '^(VA|PA|OP)-\\d{3}-\\d{3}$', examples: ['VA-123-456'] })
 const Name = Type.String({ minLength: 1, maxLength: 255, examples: ['Example Software'] })
 
 export const NewAccount = Lenient({ name: Name, type: OneOf(['vendor', 'provider'], { description: 'A vendor owns license keys, a provider sells them on', examples: ['vendor'] }) })

@@ -7,7 +7,7 @@ import type { Database } from '../database/connect.js'
 import { inTransaction } from '../database/transaction.js'
 import { keyFile, writePrivately } from './key-material.js'
 
-export const credentialsFile = (config: Config): string => path.join(config.data_dir, 'credentials.json')
+const credentialsFile = (config: Config): string => path.join(config.data_dir, 'credentials.json')
 
 /**
  * Makes the first accounts of the embedded database and keeps their keys in credentials.json. Returns them the first time only.

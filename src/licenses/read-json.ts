@@ -3,7 +3,7 @@ import { Problem } from '../problems.js'
 import { isBlank, toLoadLine, type LoadLine } from './key-rules.js'
 
 /** A JSON document has to be held whole; larger loads go as text. */
-export const JSON_BYTES_MAX = 16 * 1024 * 1024
+const JSON_BYTES_MAX = 16 * 1024 * 1024
 const LINES_PER_YIELD = 500
 // Half of a surrogate pair, which JSON can write as \ud800: made into UTF-8 two such keys would become one.
 const LONE_SURROGATE = /\p{Surrogate}/u

@@ -36,7 +36,7 @@ const orderFields = {
   mode: Type.Optional(OneOf(MODES, { description: 'A test order takes licenses of test pools only. Default: live', examples: ['live'] })),
   paid_at: Type.Optional(Type.String({ format: 'date-time', description: 'Default: now', examples: ['2026-01-31T10:15:00Z'] })),
 }
-export const LINES_MAX = 100
+const LINES_MAX = 100
 
 export const NewOrder = Strict({
   ...orderFields, customer: Strict(customerFields), line_items: Type.Array(Strict(lineFields), { minItems: 1, maxItems: LINES_MAX }),

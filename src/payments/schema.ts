@@ -4,7 +4,7 @@ import { rqlFields } from '../plugins/rql/index.js'
 import { Moment, Nullable, NullableMoment, OneOf, Strict } from '../plugins/schema.js'
 import { CHECKOUT_KINDS } from './checkouts.js'
 
-export const EVENT_STATUSES = ['processed', 'failed', 'ignored'] as const
+const EVENT_STATUSES = ['processed', 'failed', 'ignored'] as const
 const Name = Type.String({ minLength: 1, maxLength: 255, examples: ['shop'] })
 const SourceId = Type.String({ examples: ['PS-19ab3c4d5e6f0a1b2c3d4e5f607'] })
 

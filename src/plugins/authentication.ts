@@ -23,7 +23,7 @@ const CREDENTIALS = /^(\S+) +(SU-\d{3}-\d{3}-\d{3}):(\S{1,200}) *$/
 const SCHEMES = new Set(['apikey', 'bearer'])
 
 /** How a secret is kept and compared: it is random and long, so a slow hash adds nothing. */
-export const secretHash = (secret: string): Buffer => createHash('sha256').update(secret).digest()
+const secretHash = (secret: string): Buffer => createHash('sha256').update(secret).digest()
 
 const unauthorized = (): Problem => new Problem('unauthorized', {
   detail: 'send one header Authorization: ApiKey SU-…:<secret> of an API key that is neither revoked nor expired',

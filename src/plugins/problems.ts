@@ -26,7 +26,7 @@ const FRAMEWORK_PROBLEMS: Record<string, ProblemType> = {
 const STATUS_PROBLEMS: Record<number, ProblemType> = { 404: 'route-not-found', 408: 'request-timeout', 413: 'payload-too-large', 415: 'unsupported-media-type' }
 
 /** Whatever was thrown, as a refusal. What is not known here is an error of ours: 500, and only the log says which. */
-export function toProblem (error: unknown): Problem {
+function toProblem (error: unknown): Problem {
   if (error instanceof Problem) return error
   const { code = '', validation, validationContext = 'body', statusCode, severity, syscall, message = '' } = error as Partial<FastifyError & { severity: string, syscall: string }>
   if (validation !== undefined) {
@@ -44,7 +44,7 @@ export function toProblem (error: unknown): Problem {
 }
 
 /** The body of a refusal, ready to send. */
-export function problemBody (problem: Problem, request_id: string): Buffer {
+function problemBody (problem: Problem, request_id: string): Buffer {
   const { title, status, error_code } = problems[problem.type]
   const { detail = title, errors = [detail], params = {} } = problem.details
   return Buffer.from(JSON.stringify({ type: problemUri(problem.type), title, status, detail, error_code, errors, params, request_id }))

@@ -19,7 +19,7 @@ export interface StockCounts {
 }
 
 /** Counts the licenses of a pool in one statement, so they are of one moment and add up: loaded is the sum of all but backordered. */
-export async function countStock (db: Reader, account_id: string, pool_id: string): Promise<StockCounts> {
+async function countStock (db: Reader, account_id: string, pool_id: string): Promise<StockCounts> {
   const { rows: [counts] } = await sql<StockCounts>`
     select
       (select count(*) from licenses where account_id = ${account_id} and pool_id = ${pool_id})::int as loaded,

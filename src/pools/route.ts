@@ -45,7 +45,7 @@ export async function writeRoutes (trx: Transaction<Database>, { account_id, id:
 export interface Candidate { pool_id: string, name: string, reason: string }
 
 /** Every pool that may serve a line, the most specific first. */
-export async function candidatesOf (
+async function candidatesOf (
   reader: Reader, { account_id, mode, currency, product_id }: { account_id: string, mode: Mode, currency: string, product_id: string }
 ): Promise<Candidate[]> {
   const { rows } = await sql<{ pool_id: string, name: string, rank: number }>`

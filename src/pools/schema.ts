@@ -8,7 +8,7 @@ const name = Type.String({ minLength: 1, maxLength: 255, examples: ['Pro EUR'] }
 const product_ids = Type.Array(Type.String({ minLength: 1, maxLength: 100 }), {
   maxItems: 1000, uniqueItems: true, description: 'The products it serves; none: it is common to all products', examples: [['PRD-123-456-789']],
 })
-export const Currency = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217', examples: ['EUR'] })
+const Currency = Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217', examples: ['EUR'] })
 const currency = Nullable(Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217; null: orders of every currency', examples: ['EUR'] }))
 export const Mode = OneOf(['live', 'test'], { description: 'Test orders take only from test pools, and live ones from live pools' })
 const quantity_rule = OneOf(['unit', 'line'], { description: '`unit`: one license for each unit of a line; `line`: one common license for the line' })
