@@ -12,12 +12,17 @@ export function newId (prefix: IdPrefix): string {
 }
 
 /** A new identifier of Connect's shape, for example `VA-123-456` for `newDigitsId('VA', 2)`. Few digits: the insert must expect a clash. */
-export function newDigitsId (prefix: string, groups: number): string {
-  const group = (): string => randomInt(1000).toString().padStart(3, '0')
+export function newDigitsId (prefix: string, groups: number, digits = 3): string {
+  const group = (): string => randomInt(10 ** digits).toString().padStart(digits, '0')
   return [prefix, ...Array.from({ length: groups }, group)].join('-')
 }
 
 const TRIES_MAX = 50 // with nine of ten ids of a shape taken, 50 tries all miss once in 200 times
+
+/** The identifier of the nth part of something, for example `PR-1111-2222-3333-001` for `partId('AS-1111-2222-3333', 'PR', 1, 3)`. */
+export function partId (whole_id: string, prefix: string, nth: number, digits: number): string {
+  return `${prefix}${whole_id.slice(whole_id.indexOf('-'))}-${nth.toString().padStart(digits, '0')}`
+}
 
 /**
  * Inserts under a new id of Connect's shape. Its few digits may clash: `insert` answers undefined then

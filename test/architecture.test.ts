@@ -15,11 +15,14 @@ const folder = (file: string): string => file.includes('/') ? file.slice(0, file
 const isRoutes = (file: string): boolean => /(^|\/)([a-z]+-)?routes\.ts$/.test(file)
 const isSchema = (file: string): boolean => /\/(schema|permissions)\.ts$/.test(file)
 const isVerb = (file: string): boolean => resources.includes(folder(file)) && !isRoutes(file) && !isSchema(file)
-const resources = ['accounts', 'products', 'pools', 'licenses', 'orders', 'payments', 'deliveries', 'events']
+const resources = [
+  'accounts', 'products', 'distribution', 'pools', 'licenses', 'orders', 'payments', 'parameters', 'tiers', 'assets', 'requests', 'subscriptions',
+  'conversations', 'webhooks', 'deliveries', 'events',
+]
 const calledInTransaction = ['deliveries/plan.ts', 'deliveries/cancel.ts', 'deliveries/wake.ts']
 
 /** From high to low: a verb imports verbs of its own resource or of a lower one. */
-const line = ['payments', 'orders', 'licenses', 'pools', 'events']
+const line = ['payments', 'subscriptions', 'requests', 'assets', 'tiers', 'parameters', 'orders', 'licenses', 'pools', 'events']
 
 const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
   ['only routes, plugins, app and the command that serves know fastify', ({ from, to }) =>
@@ -29,7 +32,7 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
     /^pg(-copy-streams)?$/.test(to) && folder(from) !== 'database' && !['orders/intake.ts', 'orders/take-in.ts'].includes(from)],
   ['nobody but app, and routes of its own folder, imports routes', ({ from, to }) => isRoutes(to) && from !== 'app.ts'],
   ['nobody but main and the commands imports app or worker', ({ from, to }) => ['app.ts', 'worker.ts'].includes(to) && folder(from) !== 'commands' && from !== 'main.ts'],
-  ['a verb imports verbs of its own resource, or of one further down the line payments, orders, licenses, pools, events', ({ from, to }) =>
+  ['a verb imports verbs of its own resource, or of one further down the line payments, subscriptions, requests, assets, tiers, parameters, orders, licenses, pools, events', ({ from, to }) =>
     isVerb(from) && isVerb(to) && line.includes(folder(from)) && line.includes(folder(to)) && line.indexOf(folder(to)) < line.indexOf(folder(from))],
   ['deliveries import nobody\'s verbs but events/record.ts', ({ from, to }) =>
     folder(from) === 'deliveries' && isVerb(to) && folder(to) !== 'deliveries' && to !== 'events/record.ts'],
@@ -60,13 +63,13 @@ t.test('where transactions begin, and who reads the environment', async (t) => {
   t.same(files.filter((file) => /process\.env/.test(text.get(file) ?? '')), ['config.ts'], 'process.env')
 })
 
-// Guarantee: the account leads every primary key and unique constraint, so that the tables can be distributed by it. Named exceptions: what is
-// looked up before the account is known.
+// Guarantee: the account leads every primary key and unique constraint, so that the tables can be distributed by it: the vendor's, or the
+// provider's of what is the provider's. Named exceptions: what is looked up before the account is known.
 t.test('the account leads every key', async (t) => {
   const sql = readdirSync('migrations').sort().map((file) => readFileSync(path.join('migrations', file), 'utf8')).join('\n').replace(/--.*$/gm, '')
   const keys = [...sql.matchAll(/(?:primary key|unique(?: index \w+ on \w+)?)\s*\(([^)]*)\)/g)].map(([, columns = '']) => columns)
   t.ok(keys.length >= 20, 'the keys were read')
-  t.same(keys.filter((columns) => !columns.startsWith('account_id')), [])
+  t.same(keys.filter((columns) => !/^(account|provider)_id/.test(columns)), [])
   const inline = [...sql.matchAll(/^ {2}(\w+) [^,\n]*\b(?:primary key|unique)(?:,|$)/gm)].map(([, column]) => column)
   t.same(inline, ['id', 'id', 'id'], 'accounts, api_keys, payment_sources')
 })

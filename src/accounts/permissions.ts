@@ -3,15 +3,20 @@ export const PERMISSIONS = [
   'accounts:read', 'accounts:write', 'accounts:rename', 'api-keys:read', 'api-keys:write', 'products:read', 'products:write', 'pools:read', 'pools:write',
   'licenses:read', 'licenses:load', 'licenses:reveal', 'licenses:withdraw', 'orders:read', 'orders:write', 'orders:resend',
   'payment-sources:read', 'payment-sources:write', 'payment-events:read', 'payment-events:replay', 'deliveries:read', 'events:read',
+  'marketplaces:read', 'marketplaces:write', 'requests:read', 'requests:write', 'requests:approve', 'tiers:read', 'tiers:write',
+  'subscriptions:read', 'subscriptions:write', 'conversations:read', 'conversations:write', 'webhooks:read', 'webhooks:write',
 ] as const
 export type Permission = typeof PERMISSIONS[number]
 
 /** Named sets of permissions: what a key of such a caller usually needs. */
 export const PRESETS = {
-  operator: ['accounts:read', 'accounts:write', 'accounts:rename', 'api-keys:read', 'api-keys:write', 'events:read'],
+  operator: ['accounts:read', 'accounts:write', 'accounts:rename', 'api-keys:read', 'api-keys:write', 'events:read', 'marketplaces:read', 'marketplaces:write'],
   vendor: PERMISSIONS.filter((permission) => permission !== 'accounts:write'),
   'vendor-read': PERMISSIONS.filter((permission) => permission.endsWith(':read')),
-  provider: ['accounts:read', 'products:read', 'events:read'],
+  provider: [
+    'accounts:read', 'products:read', 'events:read', 'marketplaces:read', 'marketplaces:write', 'requests:read', 'requests:write', 'tiers:read', 'tiers:write',
+    'subscriptions:read', 'subscriptions:write', 'conversations:read', 'conversations:write', 'webhooks:read', 'webhooks:write',
+  ],
   checkout: ['products:read', 'pools:read', 'orders:read', 'orders:write'],
 } as const satisfies Record<string, readonly Permission[]>
 export type Preset = keyof typeof PRESETS

@@ -26,7 +26,9 @@ export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export interface Accounts {
+  brand: Generated<string>;
   created_at: Generated<Timestamp>;
+  external_id: Generated<string>;
   id: string;
   name: string;
   type: string;
@@ -49,12 +51,45 @@ export interface ApiKeys {
   account_id: string;
   created_at: Generated<Timestamp>;
   created_by: string | null;
+  email: string | null;
   expires_at: Timestamp | null;
   id: string;
   name: string;
   permissions: string[];
   revoked_at: Timestamp | null;
   secret_sha256: Buffer;
+}
+
+export interface AssetItems {
+  account_id: string;
+  asset_id: string;
+  item_id: string;
+  quantity: number;
+}
+
+export interface Assets {
+  account_id: string;
+  billing: Generated<Json>;
+  connection_id: string;
+  contract_id: string | null;
+  created_at: Generated<Timestamp>;
+  customer_id: string | null;
+  external_id: Generated<string>;
+  external_name: Generated<string>;
+  external_uid: string;
+  id: string;
+  marketplace_id: string;
+  product_id: string;
+  provider_id: string;
+  renewal_expiration_date: Timestamp | null;
+  requests_made: Generated<number>;
+  sealed_tile: Buffer | null;
+  status: string;
+  template_body: string | null;
+  template_id: string | null;
+  tier1_id: string | null;
+  tier2_id: string | null;
+  updated_at: Generated<Timestamp>;
 }
 
 export interface Backorders {
@@ -82,6 +117,61 @@ export interface Batches {
   source: string | null;
   status: string;
   touched_at: Generated<Timestamp>;
+}
+
+export interface BillingRequests {
+  account_id: string;
+  asset_id: string;
+  attributes: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  created_by: string | null;
+  id: string;
+  items: Generated<Json>;
+  period_delta: number;
+  period_from: Timestamp;
+  period_to: Timestamp;
+  period_uom: string;
+  provider_id: string;
+  type: string;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface Connections {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  hub_id: string | null;
+  id: string;
+  product_id: string;
+  product_version_type: Generated<string>;
+  provider_id: string;
+  status: Generated<string>;
+  type: string;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface Contracts {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  id: string;
+  marketplace_id: string;
+  name: string;
+  provider_id: string;
+  status: Generated<string>;
+  type: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface Conversations {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  creator_id: string | null;
+  id: string;
+  instance_id: string;
+  provider_id: string;
+  status: Generated<string>;
+  topic: string;
+  type: Generated<string>;
+  updated_at: Generated<Timestamp>;
 }
 
 export interface Deliveries {
@@ -121,6 +211,17 @@ export interface Events {
   id: Generated<string>;
   subject_id: string;
   type: string;
+}
+
+export interface Hubs {
+  created_at: Generated<Timestamp>;
+  description: Generated<string>;
+  id: string;
+  instance_id: Generated<string>;
+  instance_type: Generated<string>;
+  name: string;
+  provider_id: string;
+  updated_at: Generated<Timestamp>;
 }
 
 export interface IdempotencyKeys {
@@ -167,6 +268,40 @@ export interface LineItems {
   unit_amount: Int8 | null;
 }
 
+export interface Listings {
+  account_id: string;
+  contract_id: string;
+  created_at: Generated<Timestamp>;
+  id: string;
+  product_id: string;
+  provider_id: string;
+  status: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface Marketplaces {
+  created_at: Generated<Timestamp>;
+  description: Generated<string>;
+  hub_id: string;
+  icon: Generated<string>;
+  id: string;
+  name: string;
+  provider_id: string;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface Messages {
+  account_id: string;
+  author_id: string | null;
+  conversation_id: string;
+  created_at: Generated<Timestamp>;
+  creator_id: string | null;
+  id: Generated<string>;
+  text: string;
+  type: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface Orders {
   account_id: string;
   created_at: Generated<Timestamp>;
@@ -180,6 +315,19 @@ export interface Orders {
   paid_at: Timestamp;
   source_id: string;
   status: Generated<string>;
+}
+
+export interface ParameterValues {
+  account_id: string;
+  license_ids: string[] | null;
+  owner_id: string;
+  parameter_id: string;
+  sealed: Buffer | null;
+  structured_error: Json | null;
+  structured_value: Json | null;
+  updated_at: Generated<Timestamp>;
+  value: string | null;
+  value_error: Generated<string>;
 }
 
 export interface PaymentEvents {
@@ -241,6 +389,79 @@ export interface Pools {
   updated_at: Generated<Timestamp>;
 }
 
+export interface ProductActions {
+  account_id: string;
+  action: string;
+  created_at: Generated<Timestamp>;
+  description: Generated<string>;
+  id: string;
+  name: string;
+  product_id: string;
+  scope: string;
+  sealed_secret: Buffer;
+  title: string;
+  type: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  url: string;
+}
+
+export interface ProductConfigurations {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  item_id: Generated<string>;
+  marketplace_id: Generated<string>;
+  parameter_id: string;
+  product_id: string;
+  sealed: Buffer | null;
+  structured_value: Json | null;
+  updated_at: Generated<Timestamp>;
+  value: string | null;
+}
+
+export interface ProductItems {
+  account_id: string;
+  commitment: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  description: Generated<string>;
+  display_name: string;
+  dynamic: Generated<boolean>;
+  external_id: string | null;
+  id: string;
+  local_id: string;
+  mpn: string;
+  name: string;
+  period: Generated<string>;
+  position: Generated<number>;
+  precision: Generated<string>;
+  product_id: string;
+  status: Generated<string>;
+  type: Generated<string>;
+  ui: Generated<Json>;
+  unit: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface ProductParameters {
+  account_id: string;
+  constraints: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  description: Generated<string>;
+  hint: Generated<string>;
+  id: string;
+  name: string;
+  phase: string;
+  placeholder: Generated<string>;
+  pool_id: string | null;
+  position: Generated<number>;
+  product_id: string;
+  scope: string;
+  secret: Generated<boolean>;
+  test_pool_id: string | null;
+  title: string;
+  type: string;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface ProductRefs {
   account_id: string;
   product_id: string;
@@ -249,12 +470,85 @@ export interface ProductRefs {
 
 export interface Products {
   account_id: string;
+  capabilities: Generated<Json>;
+  category: Generated<Json>;
   created_at: Generated<Timestamp>;
+  detailed_description: Generated<string>;
+  icon: Generated<string>;
   id: string;
   locales: Generated<Json>;
+  mail_on_request: Generated<boolean>;
   mail_template: Json;
   name: string;
+  short_description: Generated<string>;
+  status: Generated<string>;
   updated_at: Generated<Timestamp>;
+  version: Generated<number>;
+}
+
+export interface ProductTemplates {
+  account_id: string;
+  body: string;
+  created_at: Generated<Timestamp>;
+  id: string;
+  name: string;
+  position: Generated<number>;
+  product_id: string;
+  scope: string;
+  title: string;
+  type: string | null;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface ProductVersions {
+  account_id: string;
+  actions: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  product_id: string;
+  snapshot: Json;
+  version: number;
+}
+
+export interface RequestItems {
+  account_id: string;
+  item_id: string;
+  old_quantity: number;
+  quantity: number;
+  request_id: string;
+}
+
+export interface Requests {
+  account_id: string;
+  answered: Generated<boolean>;
+  asset_id: string;
+  asset_status: string | null;
+  assignee_id: string | null;
+  created_at: Generated<Timestamp>;
+  created_by: string | null;
+  effective_date: Timestamp | null;
+  external_attributes: Json | null;
+  form_code: string | null;
+  id: string;
+  note: Generated<string>;
+  order_id: string | null;
+  planned_date: Timestamp | null;
+  pool_note: string | null;
+  previous_request_id: string | null;
+  product_id: string;
+  provider_id: string;
+  reason: Generated<string>;
+  sealed_tile: Buffer | null;
+  status: string;
+  template_body: string | null;
+  template_id: string | null;
+  type: string;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface RequestWaits {
+  account_id: string;
+  request_id: string;
+  tier_config_request_id: string;
 }
 
 export interface Slots {
@@ -280,6 +574,89 @@ export interface Stock {
   position: Int8;
 }
 
+export interface TierAccountRequests {
+  account: Json;
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  id: string;
+  product_id: string;
+  provider_id: string;
+  reason: Generated<string>;
+  status: string;
+  tier_account_id: string;
+  type: Generated<string>;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface TierAccounts {
+  contact_info: Generated<Json>;
+  created_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
+  environment: Generated<string>;
+  external_id: Generated<string>;
+  external_uid: string;
+  hub_id: string | null;
+  id: string;
+  name: string;
+  parent_id: string | null;
+  provider_id: string;
+  scopes: Generated<string[]>;
+  tax_id: Generated<string>;
+  type: string;
+  updated_at: Generated<Timestamp>;
+  version: Generated<number>;
+}
+
+export interface TierAccountVersions {
+  created_at: Generated<Timestamp>;
+  provider_id: string;
+  snapshot: Json;
+  tier_account_id: string;
+  version: number;
+}
+
+export interface TierConfigRequests {
+  account_id: string;
+  approved_at: Timestamp | null;
+  assignee_id: string | null;
+  created_at: Generated<Timestamp>;
+  created_by: string | null;
+  effective_date: Timestamp | null;
+  environment: string;
+  id: string;
+  inquired_at: Timestamp | null;
+  notes: Generated<string>;
+  parent_configuration_id: string | null;
+  pended_at: Timestamp | null;
+  product_id: string;
+  provider_id: string;
+  reason: Generated<string>;
+  sealed_tile: Buffer | null;
+  status: string;
+  template_body: string | null;
+  template_id: string | null;
+  tier_config_id: string;
+  type: string;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface TierConfigs {
+  account_id: string;
+  connection_id: string;
+  contract_id: string | null;
+  created_at: Generated<Timestamp>;
+  id: string;
+  marketplace_id: string | null;
+  product_id: string;
+  provider_id: string;
+  status: string;
+  template_body: string | null;
+  template_id: string | null;
+  tier_account_id: string;
+  tier_level: number;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface Withdrawals {
   account_id: string;
   created_at: Generated<Timestamp>;
@@ -293,25 +670,50 @@ export interface DB {
   accounts: Accounts;
   allocations: Allocations;
   api_keys: ApiKeys;
+  asset_items: AssetItems;
+  assets: Assets;
   backorders: Backorders;
   batches: Batches;
+  billing_requests: BillingRequests;
+  connections: Connections;
+  contracts: Contracts;
+  conversations: Conversations;
   deliveries: Deliveries;
   delivery_attempts: DeliveryAttempts;
   events: Events;
+  hubs: Hubs;
   idempotency_keys: IdempotencyKeys;
   license_sightings: LicenseSightings;
   licenses: Licenses;
   line_items: LineItems;
+  listings: Listings;
+  marketplaces: Marketplaces;
+  messages: Messages;
   orders: Orders;
+  parameter_values: ParameterValues;
   payment_events: PaymentEvents;
   payment_source_secrets: PaymentSourceSecrets;
   payment_sources: PaymentSources;
   pool_routes: PoolRoutes;
   pools: Pools;
+  product_actions: ProductActions;
+  product_configurations: ProductConfigurations;
+  product_items: ProductItems;
+  product_parameters: ProductParameters;
   product_refs: ProductRefs;
+  product_templates: ProductTemplates;
+  product_versions: ProductVersions;
   products: Products;
+  request_items: RequestItems;
+  request_waits: RequestWaits;
+  requests: Requests;
   slots: Slots;
   staged_licenses: StagedLicenses;
   stock: Stock;
+  tier_account_requests: TierAccountRequests;
+  tier_account_versions: TierAccountVersions;
+  tier_accounts: TierAccounts;
+  tier_config_requests: TierConfigRequests;
+  tier_configs: TierConfigs;
   withdrawals: Withdrawals;
 }
