@@ -657,6 +657,77 @@ export interface TierConfigs {
   updated_at: Generated<Timestamp>;
 }
 
+export interface WebhookAttempts {
+  account_id: string;
+  attempt: number;
+  duration_ms: number | null;
+  error: string | null;
+  finished_at: Timestamp | null;
+  message_id: string;
+  outcome: string | null;
+  response: string | null;
+  started_at: Generated<Timestamp>;
+  status_code: number | null;
+}
+
+export interface WebhookMessages {
+  account_id: string;
+  attempts: Generated<number>;
+  attempts_before: Generated<number>;
+  claim_id: string | null;
+  created_at: Generated<Timestamp>;
+  data: Generated<Json>;
+  event: string;
+  id: Generated<string>;
+  kind: string;
+  last_error: string | null;
+  next_attempt_at: Generated<Timestamp | null>;
+  sent_at: Timestamp | null;
+  status: Generated<string>;
+  webhook_id: string;
+}
+
+export interface Webhooks {
+  account_id: string;
+  active: boolean;
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  data: Generated<Json>;
+  deleted_at: Timestamp | null;
+  description: Generated<string>;
+  disabled_reason: string | null;
+  events: Generated<Int8>;
+  external_url: string;
+  failing_since: Timestamp | null;
+  failure_since_last_success: Generated<Int8>;
+  failure_triggers: Generated<Int8>;
+  http_method: Generated<string>;
+  id: string;
+  label: string;
+  last_event_at: Timestamp | null;
+  last_failure: Json | null;
+  last_success: Json | null;
+  modified_at: Timestamp | null;
+  modified_by: string | null;
+  object_class: string;
+  product_id: string | null;
+  sealed_headers: Buffer | null;
+  sealed_jwt_secret: Buffer | null;
+  success_triggers: Generated<Int8>;
+  triggers: Generated<Int8>;
+  type: string;
+  vendor_id: string | null;
+}
+
+export interface WebhookSecrets {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  expires_at: Timestamp | null;
+  id: Generated<string>;
+  sealed: Buffer;
+  webhook_id: string;
+}
+
 export interface Withdrawals {
   account_id: string;
   created_at: Generated<Timestamp>;
@@ -715,5 +786,9 @@ export interface DB {
   tier_accounts: TierAccounts;
   tier_config_requests: TierConfigRequests;
   tier_configs: TierConfigs;
+  webhook_attempts: WebhookAttempts;
+  webhook_messages: WebhookMessages;
+  webhook_secrets: WebhookSecrets;
+  webhooks: Webhooks;
   withdrawals: Withdrawals;
 }
