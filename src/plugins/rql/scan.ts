@@ -1,7 +1,5 @@
 import { Problem } from '../../problems.js'
-
-/** Always text, coerced by the field's declared type later; null is `null()`, and `empty()` is the empty text. */
-export type Value = string | null
+import type { Value } from './query.js'
 
 // Node reads at most 16 KiB of request line and headers; this and the bounds of the parser limit what one query may cost.
 const QUERY_CHARACTERS_MAX = 8000
@@ -64,28 +62,32 @@ export class Scanner {
   }
 
   name (): string {
-    const name = this.take(/[A-Za-z][\w.-]*/y)
-    if (name === null) throw this.refusal('a name is expected')
-    return name[0]
+    const name = this.take(/ *([A-Za-z][\w.-]*)/y)?.[1]
+    if (name === undefined) throw this.refusal('a name is expected')
+    return name
+  }
+
+  /** A value that may be left out, which is the empty text. */
+  valueOrNothing (): Value {
+    return this.ahead(/$|[,)&|;]/y) ? '' : this.value()
   }
 
   value (): Value {
     if (++this.#values > VALUES_MAX) throw new Problem('query-invalid', `the query has more than ${VALUES_MAX} values`)
+    this.take(/ */y)
     const constant = this.take(/(null|empty)\(\)/y)
     if (constant !== null) return constant[1] === 'null' ? null : ''
-    const quoted = this.take(/"([^"]*)"|'([^']*)'/y)
+    const quoted = this.take(/(?:"([^"]*)"|'([^']*)') */y)
     if (quoted !== null) return quoted[1] ?? quoted[2] ?? ''
     const text = this.ahead(/["']/y) ? '' : this.take(/[^,()&|;]+/y)?.[0].trim() ?? ''
     if (text === '') throw this.refusal('a value is expected (in quotes, if it is empty or holds one of , ( ) & | ;)')
     return text
   }
 
-  /** `(a,b)` */
-  values (): Value[] {
-    this.expect(/\(/y)
+  /** `a,b` */
+  values (comma: RegExp): Value[] {
     const values = [this.value()]
-    while (this.take(/,/y)) values.push(this.value())
-    this.expect(/\)/y)
+    while (this.take(comma)) values.push(this.value())
     return values
   }
 

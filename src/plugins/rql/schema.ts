@@ -1,7 +1,16 @@
 import { Type, type Static, type TSchema, type TUnsafe } from 'typebox'
-import type { FieldDeclaration, Fields, FieldType } from './fields.js'
+import type { Field, FieldDeclaration, Fields, FieldType } from './fields.js'
+import type { Operator } from './query.js'
 
 const EXAMPLE: Record<FieldType, string> = { text: 'text', integer: '10', bigint: '10', boolean: 'true', timestamp: '2026-01-31T10:15:00Z' }
+
+/** How an operator is written, with the field's name and an example of its values. */
+const WRITTEN: Partial<Record<Operator, (name: string, example: string) => string>> = {
+  ge: (name, example) => `ge(${name},${example})`,
+  like: (name, example) => `like(${name},*${example}*)`,
+  out: (name, example) => `out(${name},(${example}))`,
+  ne: (name, example) => `ne(${name},${example})`,
+}
 
 /**
  * The querystring schema of a list: tells the API reference what can be asked, and accepts everything, since RQL is not key=value
@@ -10,11 +19,13 @@ const EXAMPLE: Record<FieldType, string> = { text: 'text', integer: '10', bigint
 export function listQuerySchema (fields: Fields): TSchema {
   const declared = Object.entries<FieldDeclaration>(fields.declared)
   const sortable = declared.filter(([name, { ordering }]) => ordering === true || name === 'id').map(([name]) => name)
+  const searched = declared.filter(([, { search }]) => search === true).map(([name]) => name)
   const properties = {
     limit: { type: 'integer', minimum: 0, maximum: 1000, description: 'How many to answer, 100 if left out; more than 1000 counts as 1000, and 0 answers only the total.', examples: [20] },
     offset: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'How many to pass over.', examples: [40] },
     ordering: { type: 'string', description: `Comma-separated, descending with "-"; also as ordering(…). By: ${sortable.join(', ')}. The id is always the last.`, examples: [`-${sortable.at(-1)}`] },
-    ...Object.fromEntries(declared.map(([name, declaration]) => [name, filterSchema(fields, name, declaration)])),
+    ...(searched.length === 0 ? {} : { search: { type: 'string', description: `A text that is found anywhere in ${searched.join(', ')}, in upper or lower case.`, examples: ['text'] } }),
+    ...Object.fromEntries(declared.map(([name, declaration]) => [name, filterSchema(fields.byName.get(name)!, declaration)])),
   }
   return Type.Unsafe<unknown>({ anyOf: [{}, { type: 'object', properties }] })
 }
@@ -25,13 +36,12 @@ export function listSchema<T extends TSchema> (item: T, description: string): TU
   return Type.Unsafe<Array<Static<T>>>({ ...Type.Array(item), description, headers: { 'Content-Range': range } })
 }
 
-function filterSchema (fields: Fields, name: string, declaration: FieldDeclaration): object {
-  const { type, values, aliases = [], example = values?.[0] ?? EXAMPLE[type] } = declaration
-  const { operators } = fields.byName.get(name)!
+function filterSchema ({ name, operators }: Field, { type, values, aliases = [], example = values?.[0] ?? EXAMPLE[type] }: FieldDeclaration): object {
+  const shown = (Object.keys(WRITTEN) as Operator[]).find((operator) => operators.includes(operator) && !(operator === 'like' && values !== undefined))
   const sentences = [
     operators.includes('in') ? 'One value, or several separated by commas.' : 'One value.',
     ...(values === undefined ? [] : [`Values: ${values.join(', ')}.`]),
-    `Other comparisons in RQL, for example ${operators.at(-1) === 'out' ? `out(${name},(${example}))` : `${operators.at(-1)}(${name},${example})`}; there are ${operators.join(', ')}.`,
+    `Operators: ${operators.join(', ')}${shown === undefined ? '' : `; for example ${WRITTEN[shown]!(name, example)}`}.`,
     ...(aliases.length === 0 ? [] : [`Also named ${aliases.join(', ')}.`]),
   ]
   return { type: 'string', description: sentences.join(' '), examples: [example] }
