@@ -13,6 +13,7 @@ export interface NewDeliveries {
 
 /**
  * Plans one mail per product, each with all its licenses, in the transaction that gives them. The order is known to be the account's.
+ * Without an address in the order, none.
  * The caller calls wakeWorker() after the commit. Returns the ids of the deliveries.
  */
 export async function planDeliveries (trx: Transaction<Database>, planned: NewDeliveries): Promise<string[]> {
@@ -24,8 +25,9 @@ export async function planDeliveries (trx: Transaction<Database>, planned: NewDe
     licenses.push(license_id)
     licensesOf.set(product_id, licenses)
   }
-  const { to } = await trx.selectFrom('orders').select(sql<string>`customer ->> 'email'`.as('to'))
+  const { to } = await trx.selectFrom('orders').select(sql<string | null>`customer ->> 'email'`.as('to'))
     .where('account_id', '=', account_id).where('id', '=', order_id).executeTakeFirstOrThrow()
+  if (to === null) return []
   const rows = await trx.insertInto('deliveries').values([...licensesOf].map(([product_id, license_ids]) =>
     ({ account_id, order_id, product_id, license_ids, to, reason, requested_by }))).returning('id').execute()
   return rows.map((delivery) => delivery.id)

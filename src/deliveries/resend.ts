@@ -10,14 +10,15 @@ import { planDeliveries } from './plan.js'
  *
  * @throws Problem order-not-found
  * @throws Problem order-not-paid
- * @throws Problem nothing-to-send  it holds no license
+ * @throws Problem nothing-to-send  it holds no license, or has no mail address
  */
 export async function resendOrder (trx: Transaction<Database>, account_id: string, order_id: string, actor: string): Promise<string[]> {
   // locked, so that a refund comes wholly before (then it is not paid) or after (then it finds these deliveries)
-  const order = await trx.selectFrom('orders').select('status').where('account_id', '=', account_id).where('id', '=', order_id)
+  const order = await trx.selectFrom('orders').select(['status', sql<string | null>`customer ->> 'email'`.as('email')]).where('account_id', '=', account_id).where('id', '=', order_id)
     .forNoKeyUpdate().executeTakeFirst()
   if (order === undefined) throw new Problem('order-not-found')
   if (order.status !== 'paid') throw new Problem('order-not-paid', `it is ${order.status}`)
+  if (order.email === null) throw new Problem('nothing-to-send', 'the order has no mail address')
   const filled = await trx.selectFrom('line_items').innerJoin('allocations', (join) => join
     .onRef('allocations.account_id', '=', 'line_items.account_id').onRef('allocations.line_item_id', '=', 'line_items.id'))
     .select(['line_items.product_id', 'allocations.license_id'])

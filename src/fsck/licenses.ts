@@ -58,6 +58,13 @@ export const licenseChecks: readonly Check[] = [
     broken: sql`
       select s.license_id as id from stock s join allocations a on a.account_id = s.account_id and a.pool_id = s.pool_id and a.position = s.position`,
   }, {
+    name: 'what its holder may have seen was not released',
+    over: 'allocations',
+    broken: sql`
+      select distinct a.license_id as id from allocations a
+      join license_sightings s on s.account_id = a.account_id and s.license_id = a.license_id and s.seen_at >= a.allocated_at and s.seen_at < a.ended_at
+      where a.ended_as = 'released'`,
+  }, {
     name: 'the routes of a pool are those of its products and currency',
     over: 'pools',
     broken: sql`

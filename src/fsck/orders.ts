@@ -65,6 +65,17 @@ export const orderChecks: readonly Check[] = [
       select b.line_item_id as id from backorders b left join (${filled}) l on l.account_id = b.account_id and l.id = b.line_item_id
       where (l.pool_id, l.order_id, l.to_fill - l.filled) is distinct from (b.pool_id, b.order_id, b.missing::bigint)`,
   }, {
+    name: 'a cancelled order holds no license, wants none and waits for none',
+    over: 'orders',
+    broken: sql`
+      select distinct o.id
+      from orders o
+      join line_items l on l.account_id = o.account_id and l.order_id = o.id
+      left join slots s on s.account_id = l.account_id and s.line_item_id = l.id and s.cancelled_at is null
+      left join allocations a on a.account_id = l.account_id and a.line_item_id = l.id and a.ended_as is null
+      left join backorders b on b.account_id = l.account_id and b.line_item_id = l.id
+      where o.status = 'cancelled' and (s.unit is not null or a.unit is not null or b.queue is not null or l.fulfillment_status <> 'unfulfilled')`,
+  }, {
     name: 'nobody waits at the head of a queue for what is in stock',
     over: 'backorders',
     broken: sql`
@@ -78,7 +89,7 @@ export const orderChecks: readonly Check[] = [
     over: 'orders',
     broken: sql`
       select o.id from orders o left join payment_sources s on s.account_id = o.account_id and s.id = o.source_id
-      where o.mode is distinct from coalesce(s.mode, case o.source_id when 'api-live' then 'live' when 'api-test' then 'test' end)
+      where o.mode is distinct from coalesce(s.mode, case o.source_id when 'api-live' then 'live' when 'api-test' then 'test' when 'requests' then o.mode end)
       union
       select o.id from orders o join line_items l on l.account_id = o.account_id and l.order_id = o.id
       left join pools p on p.account_id = l.account_id and p.id = l.pool_id

@@ -16,7 +16,7 @@ export async function lockPools (trx: Transaction<Database>, account_id: string,
 }
 
 /**
- * Serves a pool's queue of waiting lines from its stock, first come first served, and plans their mails. The head
+ * Serves a pool's queue of waiting lines from its stock, first come first served, and plans their mails, where the order has an address. The head
  * blocks: under policy `partial` it takes what there is, under the others it waits until its whole line is covered.
  * To be called, under the lock of {@link lockPools}, by whatever adds stock or queues a line, before it commits. Looks
  * without the mark and without SKIP LOCKED: it waits for takes in flight, so a license they give back is not missed.
@@ -83,10 +83,12 @@ async function serveHead (trx: Transaction<Database>, account_id: string, pool_i
       where account_id = ${account_id} and id = any(array(select line_item_id from served where taken > 0))
     ), new_deliveries as (
       insert into deliveries (account_id, order_id, product_id, license_ids, "to", reason)
-      select ${account_id}, order_id, product_id, array_agg(license_id order by nth),
-        (select o.customer ->> 'email' from orders o where o.account_id = ${account_id} and o.id = order_id), ${reason}
-      from (select f.*, (select l.product_id from line_items l where l.account_id = ${account_id} and l.id = f.line_item_id) as product_id from filled f) f
-      group by order_id, product_id
+      select ${account_id}, order_id, product_id, license_ids, email, ${reason}
+      from (select order_id, product_id, array_agg(license_id order by nth) as license_ids,
+              (select o.customer ->> 'email' from orders o where o.account_id = ${account_id} and o.id = order_id) as email
+            from (select f.*, (select l.product_id from line_items l where l.account_id = ${account_id} and l.id = f.line_item_id) as product_id from filled f) f
+            group by order_id, product_id) d
+      where email is not null
     ), new_events as (
       insert into events (account_id, type, subject_id, data)
       select ${account_id}, 'license.allocated', license_id, jsonb_build_object('order_id', order_id, 'line_item_id', line_item_id, 'unit', unit) from filled

@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { Problem } from '../problems.js'
@@ -21,7 +21,7 @@ export async function revealLicense (trx: Transaction<Database>, keyring: Keyrin
     .where('account_id', '=', account_id).where('id', '=', license_id).executeTakeFirst()
   if (license === undefined) throw new Problem('license-not-found')
   const key = open(keyring, [account_id, license.pool_id, license_id], license.sealed)
-  await trx.insertInto('license_sightings').values({ account_id, license_id, how: 'revealed', seen_by: actor }).execute()
+  await trx.insertInto('license_sightings').values({ account_id, license_id, how: 'revealed', seen_by: actor, seen_at: sql<Date>`clock_timestamp()` }).execute()
   const data = allocation === undefined ? {} : { order_id: allocation.order_id }
   await recordEvent(trx, { account_id, type: 'license.revealed', subject_id: license_id, actor, data })
   return key.toString()

@@ -5,19 +5,13 @@ import { connectPool, type Database } from '../database/connect.js'
 import { once } from '../database/once.js'
 import type { Keyring } from '../sealing.js'
 import { placeOrder } from './place.js'
-import { PLAIN_LICENSES_MAX, TAKE_IN_OPTIONS, takeIn, type Arrival } from './take-in.js'
+import { isDeclined, isSmall, TAKE_IN_OPTIONS, takeIn, type Arrival } from './take-in.js'
 
 /** `plain`: placed by the one statement, so its event was unknown and is stored under the id it came with. */
 export interface Placement { id: string, created: boolean, plain: boolean }
 
 /** Where paid orders enter, from every door. Resolves when the order is durable. */
 export interface Intake { place (arrival: Arrival): Promise<Placement> }
-
-/**
- * What the plain statement reports when a parallel order won: unique violation, its own division by zero, deadlock,
- * serialization failure, or a pool locked for too long. The careful way then finds out what there is.
- */
-const DECLINED = new Set(['23505', '22012', '40P01', '40001', '55P03'])
 
 /**
  * The third place where transactions begin, beside routes and jobs: `takeIn` commits by itself, and takes a list so that waiting
@@ -39,11 +33,11 @@ export function openIntake (url: string, config: Config, db: Kysely<Database>, k
 }
 
 async function isPlain (pool: pg.Pool, prepared: boolean, arrival: Arrival): Promise<boolean> {
-  if (arrival.order.line_items.reduce((sum, line) => sum + line.quantity, 0) > PLAIN_LICENSES_MAX) return false
+  if (!isSmall(arrival.order)) return false
   try {
     return (await takeIn(pool, prepared, arrival.account_id, [arrival])).has(arrival.order_id)
   } catch (error) {
-    if (DECLINED.has((error as { code?: string }).code ?? '')) return false
+    if (isDeclined(error)) return false
     throw error
   }
 }

@@ -1,6 +1,6 @@
 /** One purchase as every door hands it to the engine: no word of a checkout's own vocabulary passes this point. */
 export interface PaidOrder {
-  /** the payment source, or `api-live`, `api-test`: with external_id it makes the order unique */
+  /** the payment source, or `api-live`, `api-test`, `requests`: with external_id it makes the order unique */
   source_id: string
   external_id: string
   mode: 'live' | 'test'
@@ -15,7 +15,8 @@ export interface PaidOrder {
 }
 
 export interface Customer {
-  email: string
+  /** absent: nothing is mailed. Orders of requests only */
+  email?: string | undefined
   first_name?: string | undefined
   last_name?: string | undefined
   company?: string | undefined
@@ -33,6 +34,8 @@ export interface PaidLine {
   quantity: number
   /** minor units of the order's currency */
   unit_amount: number | null
+  /** taken from this pool, if it is the account's and of the order's mode. Null or absent: the pool that serves the product */
+  pool_id?: string | null
 }
 
 /** A verified webhook: kept with the order it became. */

@@ -5,6 +5,7 @@ import { fillPool, lockPools } from '../licenses/fill.js'
 import { refreshFulfillment } from '../licenses/fulfillment.js'
 import { Problem } from '../problems.js'
 import type { PaidOrder, ReceivedEvent } from './paid-order.js'
+import { lockOrder } from './lock-order.js'
 import { findRoutes, routeLines, type RoutedLine } from './route-lines.js'
 import type { Arrival } from './take-in.js'
 
@@ -16,7 +17,7 @@ import type { Arrival } from './take-in.js'
  * @throws Problem product-not-found
  * @throws Problem pool-missing
  * @throws Problem order-exists  the same external_id with other content
- * @throws Problem out-of-stock  without a webhook only: a webhook's order is paid, so it is kept, unfulfilled
+ * @throws Problem out-of-stock  not of a webhook, whose order is paid and so is kept, unfulfilled; nor where the arrival says `keep`
  */
 export async function placeOrder (trx: Transaction<Database>, arrival: Arrival): Promise<{ id: string, created: boolean }> {
   const { account_id, order_id, order, event, actor } = arrival
@@ -34,7 +35,8 @@ export async function placeOrder (trx: Transaction<Database>, arrival: Arrival):
     const lines = await routeLines(trx, account_id, order)
     await insertLines(trx, account_id, order_id, order, lines)
     await recordEvent(trx, { account_id, type: 'order.paid', subject_id: id, actor })
-    await fulfill(trx, account_id, order_id, lines.map((line, index) => ({ ...line, id: lineItemId(order_id, index) })), event === undefined)
+    const refusable = event === undefined && arrival.keep !== true
+    await fulfill(trx, account_id, order_id, lines.map((line, index) => ({ ...line, id: lineItemId(order_id, index) })), refusable)
   }
   if (event !== undefined) await recordProcessed(trx, account_id, event, id)
   return { id, created: inserted !== undefined }
@@ -110,8 +112,12 @@ async function recordShortage (
   if (backordered.length + unfulfilled.length > 0) await refreshFulfillment(trx, account_id, [order_id])
 }
 
-/** Tries again what a pool's policy once left unfulfilled: whoever replays the event has restocked, or changed the policy. */
+/**
+ * Tries again what a pool's policy once left unfulfilled: whoever replays the event has restocked, or changed the policy. Locks pools, then
+ * the order, as filling and cancelling do, before it looks.
+ */
 async function retryUnfulfilled (trx: Transaction<Database>, account_id: string, order_id: string): Promise<void> {
+  await lockOrder(trx, account_id, order_id)
   const { rows: lines } = await sql<WaitingLine>`
     select l.id, l.pool_id,
       (select count(*)::int from slots s where s.account_id = l.account_id and s.line_item_id = l.id and s.cancelled_at is null) as slots

@@ -1,25 +1,24 @@
 import { sql } from 'kysely'
 import type { Reader } from '../database/connect.js'
 import { Problem } from '../problems.js'
-import type { PaidOrder } from './paid-order.js'
+import type { PaidLine, PaidOrder } from './paid-order.js'
 
 /** Where a line is filled from, and how many licenses it gets: frozen when the line is taken in. */
 export interface RoutedLine { product_id: string, pool_id: string, slots: number }
 
 interface Found { product_id: string | null, pool_id: string | null, slots: number }
 
-/** The same look-up as in take-in.ts: product by id or external id, pool by the most specific route. In the order of the lines. */
+/** The same look-up as in take-in.ts: product by id or external id, pool as the line names it or by the most specific route. In the order of the lines. */
 export async function findRoutes (reader: Reader, account_id: string, order: PaidOrder): Promise<Found[]> {
   const { rows } = await sql<Found>`
-    select f.product_id, p.pool_id, case p.quantity_rule when 'line' then 1 else l.quantity end as slots
-    from unnest(${order.line_items.map((line) => line.product)}::text[], ${order.line_items.map((line) => line.quantity)}::int[])
-      with ordinality as l (product, quantity, number)
+    select f.product_id, p.id as pool_id, case p.quantity_rule when 'line' then 1 else l.quantity end as slots
+    from unnest(${order.line_items.map((line) => line.product)}::text[], ${order.line_items.map((line) => line.quantity)}::int[],
+      ${order.line_items.map((line) => line.pool_id ?? null)}::text[]) with ordinality as l (product, quantity, pool_id, number)
     left join product_refs f on f.account_id = ${account_id} and f.ref = l.product
-    left join lateral (
-      select t.pool_id, p.quantity_rule from pool_routes t join pools p on p.account_id = ${account_id} and p.id = t.pool_id
+    left join pools p on p.account_id = ${account_id} and p.mode = ${order.mode} and f.product_id is not null and p.id = coalesce(l.pool_id, (
+      select t.pool_id from pool_routes t
       where t.account_id = ${account_id} and t.mode = ${order.mode} and t.product_id in (f.product_id, '') and t.currency in (${order.currency}, '')
-        and f.product_id is not null
-      order by t.rank limit 1) p on true
+      order by t.rank limit 1))
     order by l.number`.execute(reader)
   return rows
 }
@@ -32,9 +31,13 @@ export async function findRoutes (reader: Reader, account_id: string, order: Pai
  */
 export async function routeLines (reader: Reader, account_id: string, order: PaidOrder): Promise<RoutedLine[]> {
   return (await findRoutes(reader, account_id, order)).map(({ product_id, pool_id, slots }, index) => {
-    const { product } = order.line_items[index] as PaidOrder['line_items'][number]
+    const { product, pool_id: named } = order.line_items[index] as PaidLine
     const field = `line_items.${index}.product`
     if (product_id === null) throw new Problem('product-not-found', { detail: `${field}: no product has "${product}" as its id or external id`, errors: [`${field}: no such product`] })
+    if (pool_id === null && named != null) {
+      const fault = `line_items.${index}.pool_id: the account has no ${order.mode} pool ${named}`
+      throw new Problem('pool-missing', { detail: fault, errors: [fault], params: { product_id, pool_id: named, mode: order.mode } })
+    }
     if (pool_id === null) {
       throw new Problem('pool-missing', {
         detail: `${field}: no ${order.mode} pool serves ${product_id} in ${order.currency}; create one, or one common to all products`,

@@ -78,13 +78,13 @@ const OrderDelivery = Type.Object({
 const summaryFields = {
   id: Type.String({ examples: ['OR-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
   external_id: Type.String({ examples: ['A-1001'] }),
-  source_id: Type.String({ description: 'The payment source it came from, or api-live, api-test', examples: ['PS-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
+  source_id: Type.String({ description: 'The payment source it came from, or api-live, api-test, requests', examples: ['PS-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
   status: OneOf(ORDER_STATUSES),
   fulfillment_status: OneOf(FULFILLMENT_STATUSES, { description: 'fulfilled: every slot has its license. partial: some have. backordered: all wait for stock. unfulfilled: the pool refused' }),
   mode: OneOf(MODES),
   currency: Type.String({ examples: ['EUR'] }),
   locale: Nullable(Type.String()),
-  customer: Type.Object(customerFields),
+  customer: Type.Object({ ...customerFields, email: Type.Optional({ ...customerFields.email, description: 'Absent: nothing is mailed' }) }),
   paid_at: Moment(),
   created_at: Moment(),
 }

@@ -16,13 +16,21 @@ export interface Arrival {
   actor: string
   /** a replay: lines that the pool's policy left unfulfilled are tried again */
   retry?: boolean
+  /** where the pool's policy is to fail, the order is kept unfulfilled, as a webhook's is, and not refused */
+  keep?: true
 }
 
 /**
  * Licenses an order may have on this way: bounds a join of the picked rows with the slots, which is a nested loop.
  * More go the careful way.
  */
-export const PLAIN_LICENSES_MAX = 256
+const PLAIN_LICENSES_MAX = 256
+
+/**
+ * What the plain statement reports when a parallel order won: unique violation, its own division by zero, deadlock,
+ * serialization failure, or a pool locked for too long. The careful way then finds out what there is.
+ */
+const DECLINED = new Set(['23505', '22012', '40P01', '40001', '55P03'])
 
 /**
  * What the statement needs: index look-ups by nested loops, planned once. The planner takes a JSON text for a hundred
@@ -33,8 +41,10 @@ const SETTINGS = {
 }
 /** The same for the start of a connection of its own. */
 export const TAKE_IN_OPTIONS = Object.entries(SETTINGS).map(([name, value]) => `-c ${name}=${value}`).join(' ')
-/** And for a pooler, which passes on no such options and keeps no plan: set for one transaction. */
-const BEGIN = `begin; ${Object.entries(SETTINGS).map(([name, value]) => `set local ${name} = ${value}`).join('; ')}`
+/** And for a pooler, which passes on no such options and keeps no plan, or inside another's work: set for one transaction. */
+export const SET_LOCAL = Object.entries(SETTINGS).map(([name, value]) => `set local ${name} = ${value}`).join('; ')
+/** Back to what the connection began with. */
+export const UNSET_LOCAL = Object.keys(SETTINGS).map((name) => `set local ${name} to default`).join('; ')
 
 /**
  * Orders that are new and whose pools have enough, placed whole: one statement, one round trip, one commit. For each
@@ -60,17 +70,16 @@ with asked as materialized (
   order by a.source_id, a.external_id
 ), lines as materialized (
   select a.order_id, a.order_id || '-' || l.number as line_item_id, l.number, l.external_id, l.quantity, l.unit_amount, f.product_id,
-    p.pool_id, case p.quantity_rule when 'line' then 1 else l.quantity end as slots,
-    p.pool_id is null
-      or (select true from backorders b where b.account_id = $1 and b.pool_id = p.pool_id order by b.queue limit 1) is not null as declined
+    p.id as pool_id, case p.quantity_rule when 'line' then 1 else l.quantity end as slots,
+    p.id is null
+      or (select true from backorders b where b.account_id = $1 and b.pool_id = p.id order by b.queue limit 1) is not null as declined
   from asked a
-  cross join lateral json_to_recordset(a.line_items) as l (number int, external_id text, product text, quantity int, unit_amount bigint)
+  cross join lateral json_to_recordset(a.line_items) as l (number int, external_id text, product text, quantity int, unit_amount bigint, pool_id text)
   left join lateral (select f.product_id from product_refs f where f.account_id = $1 and f.ref = l.product limit 1) f on true
-  left join lateral (
-    select t.pool_id, p.quantity_rule from pool_routes t join pools p on p.account_id = $1 and p.id = t.pool_id
+  left join pools p on p.account_id = $1 and p.mode = a.mode and f.product_id is not null and p.id = coalesce(l.pool_id, (
+    select t.pool_id from pool_routes t
     where t.account_id = $1 and t.mode = a.mode and t.product_id in (f.product_id, '') and t.currency in (a.currency, '')
-      and f.product_id is not null
-    order by t.rank limit 1) p on true
+    order by t.rank limit 1))
 ), wanted as materialized (
   select pool_id, sum(slots) as slots from lines where not declined group by pool_id
 ), picked as materialized (
@@ -111,7 +120,7 @@ with asked as materialized (
 ), new_deliveries as (
   insert into deliveries (account_id, order_id, product_id, license_ids, "to")
   select $1, k.order_id, k.product_id, array_agg(k.license_id order by k.nth), min(a.customer ->> 'email')
-  from kept k join asked a using (order_id) group by k.order_id, k.product_id
+  from kept k join asked a using (order_id) where a.customer ->> 'email' is not null group by k.order_id, k.product_id
 ), new_payment_events as (
   insert into payment_events (account_id, id, source_id, event_key, type, status, order_id, body, occurred_at, processed_at)
   select $1, a.event_id, a.source_id, a.event_key, a.event_type, 'processed', a.order_id, convert_to(a.event_body, 'UTF8'), a.occurred_at, now()
@@ -130,14 +139,29 @@ with asked as materialized (
 select order_id from placed
 where 1 / (case when (select row(count(*), sum(position)) from taken) = (select row(count(*), sum(position)) from kept) then 1 else 0 end) = 1`
 
+/** Whether the statement may be tried on an order. */
+export function isSmall (order: PaidOrder): boolean {
+  return order.line_items.reduce((sum, line) => sum + line.quantity, 0) <= PLAIN_LICENSES_MAX
+}
+
+/** Whether an error of the statement means that the careful way is to be gone. */
+export function isDeclined (error: unknown): boolean {
+  return DECLINED.has((error as { code?: string }).code ?? '')
+}
+
+/** The statement's parameters. */
+export function takeInValues (account_id: string, arrivals: readonly Arrival[]): [account_id: string, arrivals: string] {
+  return [account_id, JSON.stringify(arrivals.map(asked))]
+}
+
 /** Takes in the arrivals of one account, as above; any error undoes them all. Returns the ids of the orders placed; a missing one goes the careful way. */
 export async function takeIn (pool: pg.Pool, prepared: boolean, account_id: string, arrivals: readonly Arrival[]): Promise<Set<string>> {
-  const values = [account_id, JSON.stringify(arrivals.map(asked))]
+  const values = takeInValues(account_id, arrivals)
   const client = await pool.connect()
   let broken = false
   try {
     if (prepared) return placedOf(await client.query({ name: 'take-in', text: TAKE_IN, values }))
-    await client.query(BEGIN)
+    await client.query(`begin; ${SET_LOCAL}`)
     const placed = placedOf(await client.query({ text: TAKE_IN, values }))
     await client.query('commit')
     return placed

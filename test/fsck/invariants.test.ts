@@ -68,6 +68,7 @@ const plants: Record<string, string[]> = {
   'no position in stock was allocated before': [
     'insert into stock (account_id, pool_id, position, license_id) select account_id, pool_id, position, license_id from allocations limit 1',
   ],
+  'what its holder may have seen was not released': ["update allocations set ended_as = 'released', ended_at = now() where unit = 1"],
   'the routes of a pool are those of its products and currency': [
     `delete from pool_routes where pool_id = ${SOLD}`,
     `update pools set currency = 'USD' where id = ${SOLD}`,
@@ -106,6 +107,12 @@ const plants: Record<string, string[]> = {
     'update backorders set missing = 1',
     `update backorders set pool_id = ${SOLD}`,
   ],
+  'a cancelled order holds no license, wants none and waits for none': [
+    "update orders set status = 'cancelled' where fulfillment_status = 'fulfilled'",
+    "update orders set status = 'cancelled' where fulfillment_status = 'backordered'; delete from slots where line_item_id = (select line_item_id from backorders)",
+    `update orders set status = 'cancelled' where fulfillment_status = 'backordered';
+     delete from backorders; update slots set cancelled_at = now() where line_item_id not in (select line_item_id from allocations)`,
+  ],
   'nobody waits at the head of a queue for what is in stock': [
     `update stock set pool_id = ${EMPTY}`,
     `update pools set on_shortage = 'partial' where id = ${EMPTY}; update stock set pool_id = ${EMPTY} where license_id = ${ONE_IN_STOCK}`,
@@ -124,7 +131,7 @@ const plants: Record<string, string[]> = {
     'delete from license_sightings where license_id = (select min(license_id) from license_sightings)',
     "update license_sightings set how = 'revealed'",
   ],
-  'every allocated license is in a delivery of its order': [
+  'every allocated license is in a delivery of its order, if that has an address': [
     'delete from deliveries',
     "update deliveries set status = 'cancelled', sent_at = null",
     'update deliveries set license_ids = license_ids[1:2]',
