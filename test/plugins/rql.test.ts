@@ -5,9 +5,12 @@ import t, { type Test } from 'tap'
 import { coerce } from '../../src/plugins/rql/coerce.js'
 import { compileFilter } from '../../src/plugins/rql/compile.js'
 import { rqlFields, type FieldType } from '../../src/plugins/rql/fields.js'
-import { parseQuery, type Filter, type Operator, type Query } from '../../src/plugins/rql/parse.js'
+import { parseQuery } from '../../src/plugins/rql/parse.js'
+import { printQuery } from '../../src/plugins/rql/print.js'
+import type { Filter, Operator, Query } from '../../src/plugins/rql/query.js'
 import { Problem } from '../../src/problems.js'
 
+const printed = (query: Query): string => encodeURIComponent(printQuery(query))
 const parse = (query: string): Query => parseQuery(`/v1/things?${query}`)
 const filter = (operator: Operator, field: string, ...values: Array<string | null>): Filter => ({ operator, field, values })
 const or = (...filters: Filter[]): Filter => ({ operator: 'or', filters })
@@ -21,6 +24,14 @@ const READ: Array<[query: string, meaning: Query]> = [
   ['in(status,(a,b))', { filter: filter('in', 'status', 'a', 'b') }],
   ['out(status,(a,b))', { filter: filter('out', 'status', 'a', 'b') }],
   ['gt(age,1)&lte(age,8)', { filter: and(filter('gt', 'age', '1'), filter('le', 'age', '8')) }],
+  ['range(age,1,5)', { filter: filter('range', 'age', '1', '5') }],
+  ['like(name,*vasya%5C**)', { filter: filter('like', 'name', '*vasya\\**') }],
+  ['ilike(name,%22*my%20test*%22)', { filter: filter('ilike', 'name', '*my test*') }],
+  ['select(-asset.items,asset.params)', { select: [{ name: 'asset.items', shown: false }, { name: 'asset.params', shown: true }] }],
+  ['empty(a,true)', { filter: filter('empty', 'a', 'true') }],
+  ['null(a,true)', { filter: filter('eq', 'a', null) }],
+  ['hub.id=HB-0000-0000', { filter: filter('eq', 'hub.id', 'HB-0000-0000') }],
+  ['scope=asset&phase=fulfillment', { filter: and(filter('eq', 'scope', 'asset'), filter('eq', 'phase', 'fulfillment')) }],
   ['gte(age,1)', { filter: filter('ge', 'age', '1') }],
   ['ge(age,1)', { filter: filter('ge', 'age', '1') }],
   ['le(age,1)', { filter: filter('le', 'age', '1') }],
@@ -37,7 +48,37 @@ const READ: Array<[query: string, meaning: Query]> = [
   ['gt(created,2020-01-01T00:00:00+00:00)', { filter: filter('gt', 'created', '2020-01-01T00:00:00+00:00') }],
   ['client=null()', { filter: filter('eq', 'client', null) }],
   ['x=empty()', { filter: filter('eq', 'x', '') }],
+  // what Connect's other clients do
+  ['and(eq(asset.external_uid,u-1),eq(type,purchase),in(status,(pending,approved)))&ordering(-created)&limit=1',
+    { filter: and(filter('eq', 'asset.external_uid', 'u-1'), filter('eq', 'type', 'purchase'), filter('in', 'status', 'pending', 'approved')), ordering: [{ field: 'created', descending: true }], limit: 1 }],
+  ['eq(hub.id,null())&ne(parent.id,null())&owner.id=PA-000-000&ordering(name)',
+    { filter: and(filter('eq', 'hub.id', null), filter('ne', 'parent.id', null), filter('eq', 'owner.id', 'PA-000-000')), ordering: [{ field: 'name', descending: false }] }],
+  ['in(contract.marketplace.id,(MP-00000))&product.id=PRD-1', { filter: and(filter('in', 'contract.marketplace.id', 'MP-00000'), filter('eq', 'product.id', 'PRD-1')) }],
+  // the older spellings
+  ['asset__product__id=PRD-1', { filter: filter('eq', 'asset.product.id', 'PRD-1') }],
+  ['status__in=a,b&c__exact=d', { filter: and(filter('in', 'status', 'a', 'b'), filter('eq', 'c', 'd')) }],
+  ['status__in=(a,b),c__out=d,limit=1', { filter: and(filter('in', 'status', 'a', 'b'), filter('out', 'c', 'd')), limit: 1 }],
+  ['created__gt=2020-01-01&age__lte=8', { filter: and(filter('gt', 'created', '2020-01-01'), filter('le', 'age', '8')) }],
+  ['a__b__ilike=*x*&a__range=1,5&a__null=false', { filter: and(filter('ilike', 'a.b', '*x*'), filter('range', 'a', '1', '5'), filter('ne', 'a', null)) }],
+  ['eq(asset__id,1)&ordering(-asset__id)&select(-asset__items)', { filter: filter('eq', 'asset.id', '1'), ordering: [{ field: 'asset.id', descending: true }], select: [{ name: 'asset.items', shown: false }] }],
+  ['product_id=PRD-1&exact=1', { filter: and(filter('eq', 'product_id', 'PRD-1'), filter('eq', 'exact', '1')) }],
   // what else the grammar has
+  ['null(a,false)&empty(b,false)', { filter: and(filter('ne', 'a', null), filter('empty', 'b', 'false')) }],
+  ['ne(a,empty())&out(b,(null(),empty()))', { filter: and(filter('ne', 'a', ''), filter('out', 'b', null, '')) }],
+  ['in(a,b,c)', { filter: filter('in', 'a', 'b', 'c') }],
+  ['a=like=*b*&c=ilike=d&e=out=f,g', { filter: and(filter('like', 'a', '*b*'), filter('ilike', 'c', 'd'), filter('out', 'e', 'f', 'g')) }],
+  ['a=&b=,c=&eq(d,)', { filter: and(filter('eq', 'a', ''), filter('eq', 'b', ''), filter('eq', 'c', ''), filter('eq', 'd', '')) }],
+  ['not(and(a=1,b=2))', { filter: not(and(filter('eq', 'a', '1'), filter('eq', 'b', '2'))) }],
+  ['(a=1,b=2)', { filter: and(filter('eq', 'a', '1'), filter('eq', 'b', '2')) }],
+  ['path=/v1/x', { filter: filter('eq', 'path', '/v1/x') }],
+  ['search=term', { filter: { operator: 'search', term: 'term' } }],
+  ['(search="a, b")&eq(search,c)&search=', { filter: and({ operator: 'search', term: 'a, b' }, { operator: 'search', term: 'c' }) }],
+  ['t(a=1,gt(b,2))', { filter: and(filter('eq', 'a', '1'), filter('gt', 'b', '2')) }],
+  ['p=t(a=1,q=t(b=2))&eq(r,t(c=3))&d=4', { filter: and(filter('eq', 'p.a', '1'), filter('eq', 'p.q.b', '2'), filter('eq', 'r.c', '3'), filter('eq', 'd', '4')) }],
+  ['select=-a,+b,c&d=1', { filter: filter('eq', 'd', '1'), select: [{ name: 'a', shown: false }, { name: 'b', shown: true }, { name: 'c', shown: true }] }],
+  ['select()', { select: [] }],
+  ['and(eq(a, b), in(c, (d, "e" )), (f=1))', { filter: and(filter('eq', 'a', 'b'), filter('in', 'c', 'd', 'e'), filter('eq', 'f', '1')) }],
+  ['limit=&offset=', {}],
   ['', {}],
   ['&a=1&&b=2&', { filter: and(filter('eq', 'a', '1'), filter('eq', 'b', '2')) }],
   ['a=1,b=2', { filter: and(filter('eq', 'a', '1'), filter('eq', 'b', '2')) }],
@@ -95,14 +136,21 @@ function refused (t: Test, query: string, detail: RegExp): void {
 // Guarantee: what is not in the grammar is refused with where and why.
 t.test('refuses', async (t) => {
   refused(t, 'a($not,1)', /there is no operator "a"; there are eq, ne, gt/)
-  refused(t, 'like(a,*b*)', /there is no operator "like"/)
+  refused(t, 'regex(a,b)', /there is no operator "regex"/)
+  refused(t, 'range(a,1)', /"\)" is not expected/)
+  refused(t, 'null(a,1)', /true or false is expected/)
+  refused(t, 'empty(a)', /"\)" is not expected/)
+  refused(t, 'search=null()', /search takes a text/)
+  refused(t, 'search=a,b', /the query ends too early/)
+  refused(t, 'a=t()', /a name is expected/)
+  refused(t, 'ne(a,t(b=1))', /"\(" is not expected/)
+  refused(t, 't(limit=1)', /limit cannot stand between parentheses/)
   refused(t, 'a', /the query ends too early, at character 2/)
-  refused(t, 'a=', /a value is expected/)
+  refused(t, 'a=1,', /a value is expected/)
   refused(t, 'a="b', /a value is expected/)
   refused(t, 'a="b"c', /"c" is not expected/)
   refused(t, 'eq(a,b', /ends too early/)
   refused(t, 'eq(a,b,c)', /"," is not expected/)
-  refused(t, 'in(a,b)', /"b" is not expected/)
   refused(t, 'in(a,())', /a value is expected/)
   refused(t, 'a=b)', /"\)" is not expected, at character 4/)
   refused(t, '(a=b', /ends too early/)
@@ -116,6 +164,8 @@ t.test('refuses', async (t) => {
   refused(t, 'limit=1&limit=1', /limit is given twice/)
   refused(t, 'limit=x&limit=1', /limit is given twice/)
   refused(t, 'ordering(a)&ordering=b', /ordering is given twice/)
+  refused(t, 'select(a)&select(b)', /select is given twice/)
+  refused(t, '(select(a))', /select cannot stand between parentheses/)
   refused(t, 'a=%00', /NUL/)
   refused(t, 'a=\xff', /not UTF-8/)
   refused(t, 'a=\ud800', /surrogate/)
@@ -128,7 +178,7 @@ t.test('bounded', async (t) => {
   refused(t, `${'or('.repeat(51)}a=1${')'.repeat(51)}`, /nested deeper than 50/)
   refused(t, Array(201).fill('a=1').join('&'), /more than 200 terms/)
   refused(t, `in(a,(${Array(501).fill('1').join()}))`, /more than 500 values/)
-  const pieces = ['(', 'not(', 'a=', ',', '&', '|', '"', '%', '%e2', '%E2%82', 'a.', 'a,', 'a=b,c', 'ordering(', '-', ' ', 'null()', 'a="\'']
+  const pieces = ['(', 'a=t(', ', ', '__', 'a__in', '__in=', '*', '\\*', '\\', 'select(-', 'search=', 'range(a,', 'a=in=(', 'not(', 'a=', ',', '&', '|', '"', '%', '%e2', '%E2%82', 'a.', 'a,', 'a=b,c', 'ordering(', '-', ' ', 'null()', 'a="\'']
   for (const piece of pieces) {
     for (const prefix of ['', 'a=', 'a=b,', 'ordering(', 'in(a,(']) {
       const query = prefix + piece.repeat((8000 - prefix.length) / piece.length)
@@ -140,34 +190,10 @@ t.test('bounded', async (t) => {
   }
 })
 
-function quoted (value: string | null): string {
-  if (value === null) return 'null()'
-  if (!value.includes('"')) return `"${value}"`
-  return value.includes("'") ? value : `'${value}'` // with both it was read without quotes around it
-}
-
-function print (node: Filter): string {
-  switch (node.operator) {
-    case 'and': case 'or': return `${node.operator}(${node.filters.map(print).join()})`
-    case 'not': return `not(${print(node.filter)})`
-    case 'in': case 'out': return `${node.operator}(${node.field},(${node.values.map(quoted).join()}))`
-    default: return `${node.operator}(${node.field},${quoted(node.values[0]!)})`
-  }
-}
-
-function printQuery ({ filter, ordering, limit, offset }: Query): string {
-  const terms = [
-    ...(filter === undefined ? [] : [print(filter)]),
-    ...(ordering === undefined ? [] : [`ordering(${ordering.map(({ field, descending }) => (descending ? '-' : '') + field).join()})`]),
-    ...(limit === undefined ? [] : [`limit=${limit}`]),
-    ...(offset === undefined ? [] : [`offset=${offset}`]),
-  ]
-  return encodeURIComponent(terms.join('&'))
-}
-
-const field = fc.stringMatching(/^[A-Za-z][\w.-]{0,10}$/).filter((name) => name !== 'limit' && name !== 'offset')
-const value = fc.option(fc.string({ unit: 'grapheme' }).filter((text) => !text.includes('\0') && !(text.includes('"') && text.includes("'"))))
-const operators: fc.Arbitrary<Operator> = fc.constantFrom('eq', 'ne', 'gt', 'ge', 'lt', 'le')
+const field = fc.stringMatching(/^[A-Za-z](\.?[A-Za-z0-9-]_?){0,4}$/).filter((name) => !['limit', 'offset', 'search'].includes(name))
+const text = fc.string({ unit: 'grapheme' }).filter((text) => !text.includes('\0') && !(text.includes('"') && text.includes("'")))
+const value = fc.option(text)
+const operators: fc.Arbitrary<Operator> = fc.constantFrom('eq', 'ne', 'gt', 'ge', 'lt', 'le', 'like', 'ilike')
 const lists: fc.Arbitrary<Operator> = fc.constantFrom('in', 'out')
 const flat = (operator: 'and' | 'or', filters: Filter[]): Filter =>
   ({ operator, filters: filters.flatMap((one) => one.operator === operator ? one.filters : [one]) })
@@ -176,6 +202,9 @@ const { tree } = fc.letrec<{ tree: Filter }>((tie) => ({
   tree: fc.oneof({ maxDepth: 4, withCrossShrink: true },
     record({ operator: operators, field, values: fc.tuple(value) }),
     record({ operator: lists, field, values: fc.array(value, { minLength: 1, maxLength: 4 }) }),
+    record({ operator: fc.constant('range' as const), field, values: fc.tuple(value, value) }),
+    record({ operator: fc.constant('empty' as const), field, values: fc.tuple(fc.constantFrom('true', 'false')) }),
+    record({ operator: fc.constant('search' as const), term: text.filter((term) => term !== '') }),
     fc.tuple(fc.constantFrom('and', 'or'), fc.array(tie('tree'), { minLength: 2, maxLength: 3 })).map((pair) => flat(...pair)),
     tie('tree').map(not)
   ),
@@ -183,6 +212,7 @@ const { tree } = fc.letrec<{ tree: Filter }>((tie) => ({
 const queries = fc.record({
   filter: tree,
   ordering: fc.array(record({ field, descending: fc.boolean() }), { maxLength: 3 }),
+  select: fc.array(record({ name: field, shown: fc.boolean() }), { maxLength: 3 }),
   limit: fc.maxSafeNat(),
   offset: fc.maxSafeNat(),
 }, { requiredKeys: [], noNullPrototype: true })
@@ -191,9 +221,9 @@ const queries = fc.record({
 t.test('a query printed and parsed is the same', async (t) => {
   t.doesNotThrow(() => {
     fc.assert(fc.property(queries, (query) => {
-      const printed = printQuery(query)
-      fc.pre(printed.length <= 8000)
-      assert.deepEqual(parse(printed), query)
+      const text = printed(query)
+      fc.pre(text.length <= 8000)
+      assert.deepEqual(parse(text), query)
     }), { numRuns: 1000 })
   })
 })
@@ -202,14 +232,14 @@ t.test('a query printed and parsed is the same', async (t) => {
 t.test('any text is read or refused', async (t) => {
   const token = fc.constantFrom(
     'a', 'status', '=', ',', '(', ')', '&', '|', ';', '"', "'", '%22', '%', '-', '1', ' ', 'null()', 'eq(', 'in(', 'not(', 'or(', 'and(', 'ordering(',
-    'limit=', 'offset=1', 'b=in=(', '\xc3\xbc', '%00', '%C3%BC', ...Array<string>(4).fill('&a=1'), ...Array<string>(4).fill('|in(b,(c,"d"))'))
+    'select(', 'range(', 'null(', 'search=', 't(', 'like=', '*', '\\*', '__', '__in=', 'true', '+', 'limit=', 'offset=1', 'b=in=(', '\xc3\xbc', '%00', '%C3%BC', ...Array<string>(4).fill('&a=1'), ...Array<string>(4).fill('|in(b,(c,"d"))'))
   let read = 0
   t.doesNotThrow(() => {
     fc.assert(fc.property(fc.array(token, { maxLength: 12 }).map((tokens) => tokens.join('')), (text) => {
       let query
       try { query = parse(text) } catch { return refusalOf(() => parse(text)) instanceof Problem }
       if (query.filter !== undefined) read++
-      assert.deepEqual(parse(printQuery(query)), query)
+      assert.deepEqual(parse(printed(query)), query)
       return true
     }), { numRuns: 3000 })
   })
