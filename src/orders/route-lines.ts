@@ -15,10 +15,13 @@ export async function findRoutes (reader: Reader, account_id: string, order: Pai
     from unnest(${order.line_items.map((line) => line.product)}::text[], ${order.line_items.map((line) => line.quantity)}::int[],
       ${order.line_items.map((line) => line.pool_id ?? null)}::text[]) with ordinality as l (product, quantity, pool_id, number)
     left join product_refs f on f.account_id = ${account_id} and f.ref = l.product
-    left join pools p on p.account_id = ${account_id} and p.mode = ${order.mode} and f.product_id is not null and p.id = coalesce(l.pool_id, (
-      select t.pool_id from pool_routes t
-      where t.account_id = ${account_id} and t.mode = ${order.mode} and t.product_id in (f.product_id, '') and t.currency in (${order.currency}, '')
-      order by t.rank limit 1))
+    left join lateral (
+      select coalesce(l.pool_id, (
+        select t.pool_id from pool_routes t
+        where t.account_id = ${account_id} and t.mode = ${order.mode} and t.product_id in (f.product_id, '') and t.currency in (${order.currency}, '')
+        order by t.rank limit 1)) as pool_id
+      where f.product_id is not null limit 1) r on true
+    left join pools p on p.account_id = ${account_id} and p.id = r.pool_id and p.mode = ${order.mode}
     order by l.number`.execute(reader)
   return rows
 }

@@ -56,7 +56,8 @@ export const UNSET_LOCAL = Object.keys(SETTINGS).map((name) => `set local ${name
  * the unique constraints when it is inserted, not by a look-up before (an order is then left alone, an event or a key fails
  * the statement); the delete is only for orders that were inserted, as a parallel duplicate must not delete stock for an
  * order that is not its own. It finds the rows it locked by their place, which no belief about table sizes can turn into a walk;
- * rows of stock are never updated, so they are still there. Should it have deleted others than were picked, the division by
+ * rows of stock are never updated, so they are still there. The product, route and pool of a line each sit in a lateral with a limit, so that
+ * it is looked up by its whole key. Should it have deleted others than were picked, the division by
  * zero at the end undoes all of it.
  */
 export const TAKE_IN = `
@@ -76,10 +77,13 @@ with asked as materialized (
   from asked a
   cross join lateral json_to_recordset(a.line_items) as l (number int, external_id text, product text, quantity int, unit_amount bigint, pool_id text)
   left join lateral (select f.product_id from product_refs f where f.account_id = $1 and f.ref = l.product limit 1) f on true
-  left join pools p on p.account_id = $1 and p.mode = a.mode and f.product_id is not null and p.id = coalesce(l.pool_id, (
-    select t.pool_id from pool_routes t
-    where t.account_id = $1 and t.mode = a.mode and t.product_id in (f.product_id, '') and t.currency in (a.currency, '')
-    order by t.rank limit 1))
+  left join lateral (
+    select coalesce(l.pool_id, (
+      select t.pool_id from pool_routes t
+      where t.account_id = $1 and t.mode = a.mode and t.product_id in (f.product_id, '') and t.currency in (a.currency, '')
+      order by t.rank limit 1)) as pool_id
+    where f.product_id is not null limit 1) r on true
+  left join lateral (select p.id, p.quantity_rule from pools p where p.account_id = $1 and p.id = r.pool_id and p.mode = a.mode limit 1) p on true
 ), wanted as materialized (
   select pool_id, sum(slots) as slots from lines where not declined group by pool_id
 ), picked as materialized (

@@ -347,6 +347,7 @@ t.test('the plan of the take holds against the planner traps', async (t) => {
     const { account_id } = shop
     for (const insert of [
       sql`product_refs select ${account_id}, 'sku-' || n, ${product}`,
+      sql`pools (account_id, id, name, mode, quantity_rule, on_shortage) select ${account_id}, 'PL-' || n, 'pool', 'live', 'unit', 'backorder'`,
       sql`stock select ${account_id}, 'PL-other', n, 'LI-' || n`,
       sql`allocations select ${account_id}, 'PL-other', -n, 'LI-o' || n, 'OR-o', 'OR-o-1', n`,
       sql`line_items select ${account_id}, 'OR-' || n || '-1', 'OR-' || n, '1', ${product}, 'PL-other', 1, null, 'fulfilled'`,
