@@ -8,7 +8,9 @@ alter table products
   add column short_description text not null default '',
   add column detailed_description text not null default '',
   add column capabilities jsonb not null default '{}',
-  add column mail_on_request boolean not null default false;
+  add column mail_on_request boolean not null default false,
+  add column items_made integer not null default 0,       -- numbers them; a number is not used twice
+  add column parameters_made integer not null default 0;
 
 -- Who uses an API key: what a marketplace calls a user. `email` finds the assignee of a request.
 alter table api_keys add column email text;
@@ -94,6 +96,16 @@ create table product_templates (
 );
 create index product_templates_product on product_templates (account_id, product_id, position);
 
+-- A product made before this has what a new one is made with (src/products/templates/defaults.ts): a request names a template from its first moment.
+insert into product_templates (account_id, product_id, id, title, name, body, scope, type, position)
+select p.account_id, p.id,
+  regexp_replace(lpad((row_number() over (order by p.account_id, p.id, t.position))::text, 9, '0'), '(...)(...)(...)', 'TL-\1-\2-\3'),
+  t.title, t.name, t.body, 'asset', t.type, t.position
+from products p cross join (values
+  ('Fulfillment', 'fulfillment', 'Thank you for your purchase. It is ready to use.', 'fulfillment', 1),
+  ('Inquiry', 'inquire', 'We need to know more before we can go on. Please fill in [this form]({{ activation_form_url }}).', 'inquire', 2)
+) t (title, name, body, type, position);
+
 -- A row is the value of one configuration parameter: of the product, of an item, of a marketplace or of both ('' : not of one).
 create table product_configurations (
   account_id text not null,
@@ -130,7 +142,7 @@ create table product_actions (
   foreign key (account_id, product_id) references products (account_id, id)
 );
 
--- A row is a product as it was published under a version.
+-- A row is a product as it was published under a version, with all below it and without what only its vendor reads.
 create table product_versions (
   account_id text not null,
   product_id text not null,
@@ -141,6 +153,10 @@ create table product_versions (
   primary key (account_id, product_id, version),
   foreign key (account_id, product_id) references products (account_id, id)
 );
+insert into product_versions (account_id, product_id, version, snapshot, created_at)
+select account_id, id, 1, jsonb_build_object('name', name, 'icon', icon, 'status', status, 'category', category, 'short_description', short_description,
+  'detailed_description', detailed_description, 'capabilities', capabilities, 'items', '[]'::jsonb, 'parameters', '[]'::jsonb, 'templates', '[]'::jsonb), created_at
+from products;
 
 -- A row is one system of a provider that sends requests. Led by the provider, whose it is.
 create table hubs (

@@ -476,10 +476,12 @@ export interface Products {
   detailed_description: Generated<string>;
   icon: Generated<string>;
   id: string;
+  items_made: Generated<number>;
   locales: Generated<Json>;
   mail_on_request: Generated<boolean>;
   mail_template: Json;
   name: string;
+  parameters_made: Generated<number>;
   short_description: Generated<string>;
   status: Generated<string>;
   updated_at: Generated<Timestamp>;
@@ -701,6 +703,7 @@ export interface Webhooks {
   failing_since: Timestamp | null;
   failure_since_last_success: Generated<Int8>;
   failure_triggers: Generated<Int8>;
+  header_names: Generated<string[]>;
   http_method: Generated<string>;
   id: string;
   label: string;
