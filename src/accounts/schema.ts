@@ -43,8 +43,8 @@ export const ApiKeyWithSecret = Type.Object({
 }, { $id: 'ApiKeyWithSecret' })
 
 export const accountFields = rqlFields({
-  id: { type: 'text', example: 'VA-123-456' },
-  name: { type: 'text', example: 'Example Software', ordering: true },
+  id: { type: 'text', example: 'VA-123-456', search: true },
+  name: { type: 'text', example: 'Example Software', ordering: true, search: true },
   type: { type: 'text', values: ['operator', 'vendor', 'provider'] },
   created_at: { type: 'timestamp', aliases: ['created', 'events.created.at'], ordering: true },
 })
@@ -52,7 +52,7 @@ export const accountFields = rqlFields({
 export const apiKeyFields = rqlFields({
   id: { type: 'text', example: 'SU-123-456-789' },
   account_id: { type: 'text', example: 'VA-123-456' },
-  name: { type: 'text', example: 'shop' },
+  name: { type: 'text', example: 'shop', ordering: true, search: true },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
   expires_at: { type: 'timestamp', ordering: true },
   revoked_at: { type: 'timestamp', ordering: true },

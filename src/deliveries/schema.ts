@@ -46,7 +46,7 @@ export const deliveryFields = rqlFields({
   id: { type: 'text', example: DELIVERY_ID },
   order_id: { type: 'text', example: ORDER_ID },
   product_id: { type: 'text', example: 'PRD-123-456-789' },
-  to: { type: 'text', example: 'ana@example.com' },
+  to: { type: 'text', example: 'ana@example.com', search: true },
   reason: { type: 'text', values: REASONS },
   status: { type: 'text', values: STATUSES },
   attempts: { type: 'integer', ordering: true },
@@ -54,4 +54,6 @@ export const deliveryFields = rqlFields({
   next_attempt_at: { type: 'timestamp', ordering: true },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
   sent_at: { type: 'timestamp', ordering: true },
+  requested_by: { type: 'text', example: 'SU-123-456-789' },
+  last_error: { type: 'text', example: 'timed out', search: true },
 })

@@ -13,8 +13,8 @@ export const Event = Type.Object({
 
 export const eventFields = rqlFields({
   id: { type: 'text', example: 'EV-0199f3c2a7b41f0c9d8e7a6b5c4d' },
-  type: { type: 'text', example: 'license.allocated' },
-  subject_id: { type: 'text', example: 'LI-0199f3c2a7b41f0c9d8e7a6b5c4d' },
+  type: { type: 'text', example: 'license.allocated', search: true },
+  subject_id: { type: 'text', search: true, example: 'LI-0199f3c2a7b41f0c9d8e7a6b5c4d' },
   actor: { type: 'text', example: 'SU-123-456-789' },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
 })

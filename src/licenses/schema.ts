@@ -99,10 +99,14 @@ export const NewWithdrawal = Strict({ reason: Type.String({ minLength: 1, maxLen
 
 export const licenseFields = rqlFields({
   id: { type: 'text', column: 'l.id', example: LICENSE_ID },
+  pool_id: { type: 'text', column: 'l.pool_id', example: POOL_ID },
   batch_id: { type: 'text', column: 'l.batch_id', example: BATCH_ID },
   line: { type: 'integer', column: 'l.line', ordering: true },
+  mode: { type: 'text', column: 'l.mode', values: ['live', 'test'] },
   state: { type: 'text', column: 'l.state', values: LICENSE_STATES },
   order_id: { type: 'text', column: 'l.order_id', example: ORDER_ID },
+  line_item_id: { type: 'text', column: 'l.line_item_id' },
+  allocated_at: { type: 'timestamp', column: 'l.allocated_at' },
   created_at: { type: 'timestamp', column: 'l.created_at', aliases: ['created'], ordering: true },
 })
 
@@ -110,7 +114,11 @@ export const batchFieldsOfLists = rqlFields({
   id: { type: 'text', example: BATCH_ID },
   pool_id: { type: 'text', example: POOL_ID },
   status: { type: 'text', values: ['staging', 'loaded', 'abandoned'] },
-  source: { type: 'text', example: 'supplier-2026-01.txt' },
+  source: { type: 'text', example: 'supplier-2026-01.txt', search: true },
   created_by: { type: 'text', example: 'SU-123-456-789' },
+  loaded: { type: 'integer', ordering: true },
+  duplicates: { type: 'integer' },
+  rejected_count: { type: 'integer' },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+  loaded_at: { type: 'timestamp' },
 })

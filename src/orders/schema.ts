@@ -97,13 +97,24 @@ export const orderSchemas = [NewOrder, OrderLicense, OrderDelivery, LineItemWith
 
 export const orderFieldsOfLists = rqlFields({
   id: { type: 'text', example: 'OR-19ab3c4d5e6f0a1b2c3d4e5f607' },
-  external_id: { type: 'text', example: 'A-1001' },
-  source_id: { type: 'text' },
+  external_id: { type: 'text', example: 'A-1001', search: true },
+  source_id: { type: 'text', example: 'PS-19ab3c4d5e6f0a1b2c3d4e5f607' },
   status: { type: 'text', values: ORDER_STATUSES },
   fulfillment_status: { type: 'text', values: FULFILLMENT_STATUSES, example: 'backordered' },
   mode: { type: 'text', values: MODES },
   currency: { type: 'text', example: 'EUR' },
-  'customer.email': { type: 'text', column: sql`customer ->> 'email'`, example: 'ada@example.com' },
+  locale: { type: 'text', example: 'de_DE' },
+  'customer.email': { type: 'text', column: sql`customer ->> 'email'`, example: 'ada@example.com', search: true },
+  'customer.first_name': { type: 'text', column: sql`customer ->> 'first_name'`, example: 'Ada', search: true },
+  'customer.last_name': { type: 'text', column: sql`customer ->> 'last_name'`, example: 'Lovelace', search: true },
+  'customer.company': { type: 'text', column: sql`customer ->> 'company'`, example: 'Example Works', search: true },
+  'line_items.product_id': { type: 'text', column: 'l.product_id', relation: 'line_items', example: 'PRD-123-456-789' },
+  'line_items.external_id': { type: 'text', column: 'l.external_id', relation: 'line_items', example: '1' },
+  'line_items.quantity': { type: 'integer', column: 'l.quantity', relation: 'line_items' },
   paid_at: { type: 'timestamp' },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+}, {
+  relations: {
+    line_items: (where) => sql`exists (select from line_items l where l.account_id = orders.account_id and l.order_id = orders.id and ${where})`,
+  },
 })

@@ -70,18 +70,21 @@ export const paymentEventSchemas = [Receipt, PaymentEvent]
 export const sourceFieldsOfLists = rqlFields({
   id: { type: 'text' },
   kind: { type: 'text', values: CHECKOUT_KINDS },
-  name: { type: 'text', ordering: true },
+  name: { type: 'text', ordering: true, search: true },
   mode: { type: 'text', values: MODES },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+  updated_at: { type: 'timestamp', aliases: ['updated'], ordering: true },
 })
 
 export const eventFieldsOfLists = rqlFields({
   id: { type: 'text' },
   source_id: { type: 'text' },
-  event_key: { type: 'text' },
+  event_key: { type: 'text', search: true },
   type: { type: 'text', example: 'order.paid' },
   status: { type: 'text', values: EVENT_STATUSES, example: 'failed' },
+  reason: { type: 'text', search: true },
   order_id: { type: 'text' },
   occurred_at: { type: 'timestamp', ordering: true },
   received_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+  processed_at: { type: 'timestamp' },
 })

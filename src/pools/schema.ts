@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { Type } from 'typebox'
 import { rqlFields } from '../plugins/rql/index.js'
 import { Moment, Nullable, OneOf, Strict } from '../plugins/schema.js'
@@ -85,11 +86,13 @@ export const RouteAnswer = Type.Object({
 
 export const poolFields = rqlFields({
   id: { type: 'text', example: 'PL-0199f3c2a7b41f0c9d8e7a6b5c4d' },
-  name: { type: 'text', example: 'Pro EUR', ordering: true },
+  name: { type: 'text', example: 'Pro EUR', ordering: true, search: true },
+  product_ids: { type: 'text', column: 'product_id', relation: 'products', example: 'PRD-123-456-789' },
   currency: { type: 'text', example: 'EUR' },
   mode: { type: 'text', values: ['live', 'test'] },
   quantity_rule: { type: 'text', values: ['unit', 'line'] },
   on_shortage: { type: 'text', values: ['backorder', 'partial', 'fail'] },
+  low_stock_threshold: { type: 'integer' },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
   updated_at: { type: 'timestamp', aliases: ['updated'], ordering: true },
-})
+}, { relations: { products: (where) => sql`exists (select from unnest(pools.product_ids) product_id where ${where})` } })

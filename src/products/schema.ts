@@ -48,8 +48,8 @@ export const Product = Type.Object({
 }, { $id: 'Product' })
 
 export const productFields = rqlFields({
-  id: { type: 'text', example: 'PRD-123-456-789' },
-  name: { type: 'text', example: 'Pro', ordering: true },
+  id: { type: 'text', example: 'PRD-123-456-789', search: true },
+  name: { type: 'text', example: 'Pro', ordering: true, search: true },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
   updated_at: { type: 'timestamp', aliases: ['updated'], ordering: true },
 })
