@@ -16,7 +16,8 @@ alter table products
 alter table api_keys add column email text;
 alter table accounts
   add column external_id text not null default '',
-  add column brand text not null default '';
+  add column brand text not null default '',
+  add column countries text[] not null default '{}';   -- ISO 3166-1 alpha-2
 
 -- A row is one orderable SKU of a product.
 create table product_items (
@@ -158,6 +159,8 @@ select account_id, id, 1, jsonb_build_object('name', name, 'icon', icon, 'status
   'detailed_description', detailed_description, 'capabilities', capabilities, 'items', '[]'::jsonb, 'parameters', '[]'::jsonb, 'templates', '[]'::jsonb), created_at
 from products;
 
+-- The ids of what follows are drawn so that no two parties have the same: each is named by its id alone by the other side. Looked for by the indexes on id.
+
 -- A row is one system of a provider that sends requests. Led by the provider, whose it is.
 create table hubs (
   provider_id text not null references accounts (id),
@@ -170,6 +173,7 @@ create table hubs (
   updated_at timestamptz not null default now(),
   primary key (provider_id, id)
 );
+create index hubs_id on hubs (id, provider_id);
 
 -- A row is one place where a provider sells, with the hub that serves it. Led by the provider, whose it is.
 create table marketplaces (
@@ -184,6 +188,7 @@ create table marketplaces (
   primary key (provider_id, id),
   foreign key (provider_id, hub_id) references hubs (provider_id, id)
 );
+create index marketplaces_id on marketplaces (id, provider_id);
 
 -- A row lets a provider sell what a vendor lists, on one marketplace.
 create table contracts (
@@ -199,6 +204,7 @@ create table contracts (
   primary key (account_id, id),
   foreign key (provider_id, marketplace_id) references marketplaces (provider_id, id)
 );
+create index contracts_id on contracts (id, account_id);
 create unique index contracts_one_active on contracts (account_id, provider_id, marketplace_id) where status = 'active';
 create index contracts_provider on contracts (provider_id, marketplace_id);
 
@@ -217,6 +223,7 @@ create table listings (
   foreign key (account_id, product_id) references products (account_id, id),
   foreign key (account_id, contract_id) references contracts (account_id, id)
 );
+create index listings_id on listings (id, account_id);
 create index listings_provider on listings (provider_id, account_id);
 
 -- A row ties a product to a provider's hub: without one, the provider neither sees the product nor requests it.
@@ -235,5 +242,6 @@ create table connections (
   foreign key (account_id, product_id) references products (account_id, id),
   foreign key (provider_id, hub_id) references hubs (provider_id, id)
 );
+create index connections_id on connections (id, account_id);
 create index connections_provider on connections (provider_id, product_id);
 create index connections_product on connections (account_id, product_id);

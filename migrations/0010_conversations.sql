@@ -13,6 +13,7 @@ create table conversations (
   primary key (account_id, id),
   constraint conversations_instance unique (account_id, instance_id)
 );
+create index conversations_created on conversations (account_id, created_at);
 create index conversations_provider on conversations (provider_id, created_at);
 
 -- A row is one message of a conversation.

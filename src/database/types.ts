@@ -27,6 +27,7 @@ export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
 export interface Accounts {
   brand: Generated<string>;
+  countries: Generated<string[]>;
   created_at: Generated<Timestamp>;
   external_id: Generated<string>;
   id: string;
