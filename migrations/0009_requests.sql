@@ -34,7 +34,13 @@ create table assets (
 create unique index assets_external_uid on assets (account_id, connection_id, external_uid) where status not in ('draft', 'terminated');
 create index assets_created on assets (account_id, created_at);
 create index assets_provider on assets (provider_id, created_at);
+-- A provider knows an asset by its id alone, of whichever vendor it is.
+create unique index assets_of_provider on assets (provider_id, id);
 create index assets_external_id on assets (account_id, external_id) where external_id <> '';
+-- Who sold to a tier account: asked when it changes, and for what a vendor may see of it.
+create index assets_customer on assets (provider_id, customer_id, account_id, product_id);
+create index assets_tier1 on assets (provider_id, tier1_id, account_id, product_id) where tier1_id is not null;
+create index assets_tier2 on assets (provider_id, tier2_id, account_id, product_id) where tier2_id is not null;
 
 -- A row says how much of an item an asset has: as last approved, or as first asked for. -1: without limit.
 create table asset_items (
@@ -89,6 +95,9 @@ create index requests_created on requests (account_id, created_at);
 create index requests_status on requests (account_id, status, created_at);
 create index requests_product_status on requests (account_id, product_id, status, created_at);
 create index requests_provider on requests (provider_id, created_at);
+create unique index requests_of_provider on requests (provider_id, id);
+create index requests_form on requests (id) where form_code is not null;
+create index requests_drafts on requests (updated_at) where status = 'draft';
 create index requests_order on requests (order_id, account_id) where order_id is not null and status = 'pending';
 create index requests_planned on requests (planned_date) where status = 'scheduled';
 
