@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import path from 'node:path'
 
 /** The settings of one process. Durations are milliseconds, sizes bytes; docs/configuration.md explains each. */
@@ -29,6 +30,11 @@ export interface Config {
   delivery_lease_ms: number
   worker_poll_ms: number
   worker_concurrency: number
+  /** for all of a call, to the end of the answer */
+  webhook_timeout_ms: number
+  webhook_concurrency: number
+  /** CIDR networks that webhooks may call though they are not public */
+  webhook_allowed_networks: readonly string[]
 }
 
 export class ConfigError extends Error {}
@@ -49,6 +55,21 @@ function url (env: NodeJS.ProcessEnv, name: string, protocols: string[]): string
   if (scheme === undefined || !protocols.includes(scheme)) throw new ConfigError(`${name} must be a URL that starts with ${protocols.map((p) => `${p}://`).join(' or ')}`)
   return text
 }
+
+/** `network/bits`, separated by commas. */
+function networks (env: NodeJS.ProcessEnv, name: string, otherwise: readonly string[]): readonly string[] {
+  const text = env[name]
+  if (text === undefined || text === '') return otherwise
+  return text.split(',').map((part) => {
+    const [, address = '', bits = ''] = /^\s*([^/\s]+)\/(\d{1,3})\s*$/.exec(part) ?? []
+    const family = isIP(address)
+    if (family === 0 || Number(bits) > (family === 4 ? 32 : 128)) throw new ConfigError(`${name} must be networks like 10.0.0.0/8,fd00::/8, not "${text}"`)
+    return `${address}/${bits}`
+  })
+}
+
+/** The trial is tried from the machine it runs on. */
+const LOOPBACK = ['127.0.0.0/8', '::1/128']
 
 /**
  * Reads the environment: the only place that does.
@@ -81,5 +102,8 @@ export function readConfig (env: NodeJS.ProcessEnv = process.env): Config {
     delivery_lease_ms: integer(env, 'DELIVERY_LEASE_MS', 20_000, 1000, 600_000),
     worker_poll_ms: integer(env, 'WORKER_POLL_MS', 250, 10, 60_000),
     worker_concurrency: integer(env, 'WORKER_CONCURRENCY', 4, 1, 100),
+    webhook_timeout_ms: integer(env, 'WEBHOOK_TIMEOUT_MS', 15_000, 100, 60_000),
+    webhook_concurrency: integer(env, 'WEBHOOK_CONCURRENCY', 32, 2, 1000), // they mostly wait: for the other side
+    webhook_allowed_networks: networks(env, 'WEBHOOK_ALLOWED_NETWORKS', (env['DATABASE_URL'] ?? '') === '' ? LOOPBACK : []),
   }
 }
