@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { sql, type Kysely } from 'kysely'
 import pg from 'pg'
@@ -6,7 +5,6 @@ import { analyzeGrown } from '../../src/database/analyze-grown.js'
 import { connectPool, type Database } from '../../src/database/connect.js'
 import { inTransaction } from '../../src/database/transaction.js'
 import { newId } from '../../src/ids.js'
-import { loadLicenses } from '../../src/licenses/load.js'
 import { MARK_WINDOW, reshelve, strandedPools } from '../../src/licenses/reshelve.js'
 import { openIntake, type Intake } from '../../src/orders/intake.js'
 import { TAKE_IN_OPTIONS, takeIn, type Arrival } from '../../src/orders/take-in.js'
@@ -16,10 +14,9 @@ import { testDatabase } from '../support/database.js'
 import { poolOf, productOf, vendorShop, type Shop } from '../support/fixtures.js'
 import { assertInvariants } from '../support/invariants.js'
 import { until } from '../support/until.js'
+import { arrivalOf, held, inStock, keys, range, restock, setPool, statusOf, untilWaiting } from './support.js'
 
 const config = readConfig({})
-const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
-const keys = (n: number, prefix = 'KEY'): string[] => range(n).map((i) => `${prefix}-${String(i).padStart(6, '0')}`)
 
 interface Bench {
   db: Kysely<Database>
@@ -38,40 +35,6 @@ async function bench (t: Test): Promise<Bench> {
   const place = async (product: string, quantity = 1, more: Partial<Arrival> = {}): Promise<string> =>
     (await intake.place({ ...arrivalOf(shop, [[product, quantity]]), ...more })).id
   return { db, url, shop, intake, place }
-}
-
-function arrivalOf (shop: Shop, lines: Array<[product: string, quantity: number]>, external_id = newId('OR')): Arrival {
-  return {
-    account_id: shop.account_id,
-    order_id: newId('OR'),
-    actor: 'SU-000-000-000',
-    order: {
-      source_id: 'api-live',
-      external_id,
-      mode: 'live',
-      currency: 'EUR',
-      locale: null,
-      customer: { email: 'ana@example.com' },
-      paid_at: new Date().toISOString(),
-      line_items: lines.map(([product, quantity], i) => ({ external_id: String(i + 1), product, quantity, unit_amount: 4900 })),
-    },
-  }
-}
-
-async function setPool (db: Kysely<Database>, pool_id: string, values: { on_shortage?: string, quantity_rule?: string }): Promise<void> {
-  await db.updateTable('pools').set(values).where('id', '=', pool_id).execute()
-}
-
-const held = async (db: Kysely<Database>, order_id: string): Promise<string[]> =>
-  (await db.selectFrom('allocations').select('license_id').where('order_id', '=', order_id).where('ended_as', 'is', null).orderBy('line_item_id').orderBy('unit').execute())
-    .map((row) => row.license_id)
-const statusOf = async (db: Kysely<Database>, order_id: string): Promise<string> =>
-  (await db.selectFrom('orders').select('fulfillment_status').where('id', '=', order_id).executeTakeFirstOrThrow()).fulfillment_status
-const inStock = async (db: Kysely<Database>, pool_id: string): Promise<number> =>
-  Number((await db.selectFrom('stock').select(sql<string>`count(*)`.as('n')).where('pool_id', '=', pool_id).executeTakeFirstOrThrow()).n)
-
-const restock = async (shop: Shop, pool_id: string, loaded: readonly string[]): Promise<void> => {
-  await loadLicenses({ db: shop.db, keyring: shop.keyring, account_id: shop.account_id, pool_id, bytes: Readable.from([Buffer.from(loaded.join('\n'))]), format: 'text', created_by: 'test' })
 }
 
 // Guarantee: orders racing for one pool get distinct licenses and, while stock covers them, all are fulfilled at once.
@@ -191,8 +154,7 @@ t.test('of an order, the lines that are covered are served', async (t) => {
   await changing.query('begin')
   await changing.query("update pools set on_shortage = 'partial'")
   const placed = intake.place({ ...arrivalOf(shop, [[product, 2]]), event: eventOf('msg_2') })
-  await until('the order to wait for the pool', async () =>
-    (await sql<{ n: number }>`select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(db)).rows[0]?.n === 1)
+  await untilWaiting(db)
   await changing.query('commit')
   await changing.end()
   t.equal(await statusOf(db, (await placed).id), 'partial', 'served under the policy that was committed while it waited')
@@ -242,8 +204,7 @@ t.test('stock held by an order that is undone is not reported as sold', async (t
   await other.query('begin')
   await other.query('select from stock for update')
   const placed = place(product, 3)
-  await until('the order to wait for the lock', async () =>
-    (await sql<{ n: number }>`select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(db)).rows[0]?.n === 1)
+  await untilWaiting(db)
   await other.query('rollback')
   await other.end()
   t.equal(await statusOf(db, await placed), 'fulfilled')
