@@ -12,7 +12,8 @@ create table webhooks (
   external_url text not null,
   http_method text not null default 'POST' constraint webhooks_http_method check (http_method in ('POST', 'GET')),
   data jsonb not null default '{}',
-  sealed_headers bytea,                         -- more headers, JSON; null: none
+  header_names text[] not null default '{}',    -- more headers of every call
+  sealed_headers bytea,                         -- the same with their values, JSON
   sealed_jwt_secret bytea,
   active boolean not null,
   disabled_reason text,                         -- why the service made it inactive
@@ -36,6 +37,7 @@ create table webhooks (
   constraint webhooks_every_product check (product_id is not null or type = 'change'),
   constraint webhooks_post check (http_method = 'POST' or type = 'event'),
   constraint webhooks_jwt_secret check ((sealed_jwt_secret is null) = (type = 'change' or deleted_at is not null)),
+  constraint webhooks_headers check ((sealed_headers is null) = (cardinality(header_names) = 0)),
   constraint webhooks_disabled check (disabled_reason is null or not active)
 );
 -- Read by every change that could be told, mostly to find nothing.
@@ -77,6 +79,7 @@ create table webhook_messages (
 );
 -- Led by the webhook: what is due is looked for webhook by webhook, so that the backlog of one hides nobody's.
 create index webhook_messages_due_at on webhook_messages (account_id, webhook_id, next_attempt_at) where status in ('planned', 'sending');
+create index webhook_messages_lapsed on webhook_messages (next_attempt_at) where status = 'sending';
 create index webhook_messages_signals on webhook_messages (account_id, webhook_id) where kind = 'signal' and status = 'planned';
 create index webhook_messages_webhook on webhook_messages (account_id, webhook_id, id);
 create index webhook_messages_created on webhook_messages (created_at);

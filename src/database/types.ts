@@ -578,7 +578,6 @@ export interface Stock {
 }
 
 export interface TierAccountRequests {
-  account: Json;
   account_id: string;
   created_at: Generated<Timestamp>;
   id: string;
@@ -589,6 +588,7 @@ export interface TierAccountRequests {
   tier_account_id: string;
   type: Generated<string>;
   updated_at: Generated<Timestamp>;
+  version: number;
 }
 
 export interface TierAccounts {
