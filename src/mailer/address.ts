@@ -34,6 +34,11 @@ export function isPlainAddress (address: string): boolean {
   return plainAddress(address) !== undefined
 }
 
+/** Whether the text is the name of a domain, or of a part of one; in any script. */
+export function isDomain (text: string): boolean {
+  return plainDomain(text) !== undefined
+}
+
 /**
  * Reads `Name <local@domain>` or `local@domain`, as MAIL_FROM is written.
  *

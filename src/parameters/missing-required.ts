@@ -1,0 +1,15 @@
+import { isEmpty } from './check-value.js'
+import type { Definition } from './definitions.js'
+import type { Param } from './schema.js'
+
+/** The names of the parameters of a phase that must have a value and have none among `params`, which are whole (read-values.ts). */
+export function missingRequired (
+  definitions: ReadonlyArray<Pick<Definition, 'name' | 'phase' | 'constraints' | 'type'>>,
+  params: ReadonlyArray<Pick<Param, 'id' | 'value' | 'structured_value'>>,
+  phase: 'ordering' | 'fulfillment'
+): string[] {
+  const filled = new Set(params.filter(({ value, structured_value }) => !isEmpty(value) || !isEmpty(structured_value)).map(({ id }) => id))
+  return definitions
+    .filter((definition) => definition.phase === phase && definition.constraints.required === true && !['heading', 'content'].includes(definition.type))
+    .filter(({ name }) => !filled.has(name)).map(({ name }) => name)
+}

@@ -1,0 +1,60 @@
+import type { Reader } from '../database/connect.js'
+import type { Keyring } from '../sealing.js'
+import { definitionsOfProducts, type Definition, type Scope } from './definitions.js'
+import { groupBy } from './group-by.js'
+import type { Param } from './schema.js'
+import { storedValues, type Owner, type StoredValue } from './stored-values.js'
+
+/** Whose parameters are read; `instead_id`: whose values count as long as the owner has none at all. */
+export interface ParamOwner extends Owner { product_id: string, instead_id?: string | undefined }
+
+export interface Reading {
+  scopes: readonly Scope[]
+  /** the provider is not shown fulfillment parameters that are shared with "none" */
+  side: 'vendor' | 'provider'
+}
+
+/**
+ * The parameters of each owner with their values in clear, by owner id; one without a value has "". For an answer to the vendor or the
+ * provider of the owner, and nowhere else. A constant number of statements for any number of owners, but for keys from the pools of several vendors.
+ */
+export async function readValues (db: Reader, keyring: Keyring, owners: readonly ParamOwner[], { scopes, side }: Reading): Promise<Map<string, Param[]>> {
+  if (owners.length === 0) return new Map()
+  const instead = owners.flatMap(({ account_id, instead_id }) => instead_id === undefined ? [] : [{ account_id, owner_id: instead_id }])
+  const definitions = groupBy(
+    (await definitionsOfProducts(db, owners, scopes)).filter((definition) => side === 'vendor' || isShownToProvider(definition)), keyOfProduct)
+  const values = groupBy(await storedValues(db, keyring, [...owners, ...instead]), ({ account_id, owner_id }) => `${account_id}/${owner_id}`)
+  return new Map(owners.map((owner) => {
+    const { account_id, owner_id, instead_id = owner_id } = owner
+    const ofOwner = values.get(`${account_id}/${owner_id}`) ?? values.get(`${account_id}/${instead_id}`) ?? []
+    const byParameter = new Map(ofOwner.map((value) => [value.parameter_id, value]))
+    return [owner_id, (definitions.get(keyOfProduct(owner)) ?? []).map((definition) => paramOf(definition, byParameter.get(definition.id)))]
+  }))
+}
+
+const keyOfProduct = ({ account_id, product_id }: { account_id: string, product_id: string }): string => `${account_id}/${product_id}`
+
+/** What the buyer gave is the provider's to see, whatever the vendor says of it. */
+export const isShownToProvider = ({ phase, constraints }: Pick<Definition, 'phase' | 'constraints'>): boolean => phase === 'ordering' || constraints.shared !== 'none'
+
+function paramOf (definition: Definition, value: StoredValue | undefined): Param {
+  const { name, title, description, hint, placeholder, type, scope, phase, constraints } = definition
+  return {
+    id: name,
+    name,
+    title,
+    description,
+    hint,
+    placeholder,
+    type,
+    scope,
+    phase,
+    value: value?.text ?? '',
+    value_error: value?.value_error ?? '',
+    ...(value?.structured_value ? { structured_value: value.structured_value } : {}),
+    ...(value?.structured_error ? { structured_error: value.structured_error } : {}),
+    value_choices: (constraints.choices ?? []).map(({ value, label = value, ...choice }) => ({ value, label, ...choice })),
+    constraints,
+    reconciliation: constraints.reconciliation === true,
+  }
+}
