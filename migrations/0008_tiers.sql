@@ -20,6 +20,7 @@ create table tier_accounts (
   foreign key (provider_id, parent_id) references tier_accounts (provider_id, id),
   foreign key (provider_id, hub_id) references hubs (provider_id, id)
 );
+create index tier_accounts_parent on tier_accounts (provider_id, parent_id) where parent_id is not null;
 create unique index tier_accounts_external_uid on tier_accounts (provider_id, external_uid) where deleted_at is null;
 create unique index tier_accounts_external_id on tier_accounts (provider_id, type, external_id) where external_id <> '' and deleted_at is null;
 
@@ -34,7 +35,7 @@ create table tier_account_versions (
   foreign key (provider_id, tier_account_id) references tier_accounts (provider_id, id)
 );
 
--- A row asks one vendor to take note of a changed tier account.
+-- A row tells one vendor, for one product, that a tier account has changed, and asks it to take note.
 create table tier_account_requests (
   account_id text not null references accounts (id),
   id text not null,
@@ -43,15 +44,16 @@ create table tier_account_requests (
   tier_account_id text not null,
   type text not null default 'update' constraint tier_account_requests_type check (type in ('update')),
   status text not null constraint tier_account_requests_status check (status in ('pending', 'accepted', 'ignored', 'unsupported')),
-  account jsonb not null,                       -- the tier account as it is to be
+  version integer not null,                     -- of the tier account: what it became
   reason text not null default '',
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   primary key (account_id, id),
   foreign key (account_id, product_id) references products (account_id, id),
-  foreign key (provider_id, tier_account_id) references tier_accounts (provider_id, id)
+  foreign key (provider_id, tier_account_id, version) references tier_account_versions (provider_id, tier_account_id, version)
 );
-create index tier_account_requests_provider on tier_account_requests (provider_id, tier_account_id);
+create index tier_account_requests_provider on tier_account_requests (provider_id, tier_account_id, account_id);
+create index tier_account_requests_created on tier_account_requests (account_id, created_at);
 
 -- A row is how one reseller is set up for a product, at its level of the chain.
 create table tier_configs (
@@ -75,7 +77,8 @@ create table tier_configs (
   foreign key (account_id, connection_id) references connections (account_id, id),
   foreign key (provider_id, tier_account_id) references tier_accounts (provider_id, id)
 );
-create index tier_configs_provider on tier_configs (provider_id, tier_account_id);
+create index tier_configs_provider on tier_configs (provider_id, tier_account_id, account_id);
+create index tier_configs_created on tier_configs (account_id, created_at);
 
 -- A row is one demand to set up or change a tier configuration.
 create table tier_config_requests (

@@ -23,6 +23,8 @@ import { schemaController } from './plugins/validation.js'
 import { poolRoutes } from './pools/routes.js'
 import { productRoutes } from './products/routes.js'
 import type { Keyring } from './sealing.js'
+import { accountRequestRoutes } from './tiers/account-requests/routes.js'
+import { tierAccountRoutes } from './tiers/accounts/routes.js'
 import { version } from './version.js'
 
 declare module 'fastify' {
@@ -63,6 +65,8 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(orderRoutes, { prefix: '/v1', intake })
   await app.register(paymentRoutes, { prefix: '/v1', intake })
   await app.register(paymentSourceRoutes, { prefix: '/v1' })
+  await app.register(tierAccountRoutes, { prefix: '/v1' })
+  await app.register(accountRequestRoutes, { prefix: '/v1' })
   await app.register(deliveryRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })
   await app.register(licenseRoutes, { prefix: '/v1' })

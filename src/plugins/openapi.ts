@@ -23,6 +23,7 @@ const TAGS = {
   payments: 'Webhooks of checkouts',
   'payment-events': 'Webhooks as received, with their outcome',
   deliveries: 'Mails that hand keys to customers',
+  tiers: 'Customers and resellers of providers, and how resellers are set up for a product',
   webhooks: 'URLs that are called when something changes',
   events: 'The audit trail',
   health: 'For load balancers and container engines',

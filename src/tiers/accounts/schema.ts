@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { Type, type Static, type TSchema } from 'typebox'
 import { rqlFields } from '../../plugins/rql/index.js'
 import { Lenient, Moment, Nullable, OneOf } from '../../plugins/schema.js'
+import { Named } from '../schema.js'
 
 export const ACCOUNT_TYPES = ['customer', 'reseller'] as const
 export type TierAccountType = typeof ACCOUNT_TYPES[number]
@@ -85,7 +86,6 @@ const brief = {
 export const BriefTierAccount = Type.Object(brief, { $id: 'BriefTierAccount' })
 export type BriefTierDocument = Static<typeof BriefTierAccount>
 
-const Named = Type.Object({ id: Type.String(), name: Type.String() })
 export const TierAccount = Type.Object({
   ...brief,
   version: Type.Integer({ minimum: 1, maximum: 2147483647, description: 'Counts the changes; each can be read at /versions/{version}' }),
@@ -119,3 +119,9 @@ export const tierAccountFields = rqlFields({
   'events.created.at': { type: 'timestamp', column: 'a.created_at', aliases: ['created', 'created_at'], ordering: true },
   'events.updated.at': { type: 'timestamp', column: 'a.updated_at', aliases: ['updated', 'updated_at'], ordering: true },
 }, { relations: { scopes: (where) => sql`exists (select from unnest(a.scopes) as s (scope) where ${where})` } })
+
+export const versionFields = rqlFields({
+  id: { type: 'integer', column: 'v.version', example: '1' },
+  version: { type: 'integer', column: 'v.version', ordering: true, example: '1' },
+  created_at: { type: 'timestamp', column: 'v.created_at', aliases: ['created'], ordering: true },
+})
