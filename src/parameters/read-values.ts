@@ -14,24 +14,34 @@ export interface Reading {
   side: 'vendor' | 'provider'
 }
 
+/** The parameters of one of the owners that were asked for. By account too: two vendors may have assets and requests of the same id. */
+export type ParamsOf = (owner: Owner) => Param[]
+
+/** The parameters of one owner, as {@link readValues} has them. */
+export async function readParams (db: Reader, keyring: Keyring, owner: ParamOwner, reading: Reading): Promise<Param[]> {
+  return (await readValues(db, keyring, [owner], reading))(owner)
+}
+
 /**
- * The parameters of each owner with their values in clear, by owner id; one without a value has "". For an answer to the vendor or the
+ * The parameters of each owner with their values in clear; one without a value has "". For an answer to the vendor or the
  * provider of the owner, and nowhere else. A constant number of statements for any number of owners, but for keys from the pools of several vendors.
  */
-export async function readValues (db: Reader, keyring: Keyring, owners: readonly ParamOwner[], { scopes, side }: Reading): Promise<Map<string, Param[]>> {
-  if (owners.length === 0) return new Map()
+export async function readValues (db: Reader, keyring: Keyring, owners: readonly ParamOwner[], { scopes, side }: Reading): Promise<ParamsOf> {
+  if (owners.length === 0) return () => []
   const instead = owners.flatMap(({ account_id, instead_id }) => instead_id === undefined ? [] : [{ account_id, owner_id: instead_id }])
   const definitions = groupBy(
     (await definitionsOfProducts(db, owners, scopes)).filter((definition) => side === 'vendor' || isShownToProvider(definition)), keyOfProduct)
-  const values = groupBy(await storedValues(db, keyring, [...owners, ...instead]), ({ account_id, owner_id }) => `${account_id}/${owner_id}`)
-  return new Map(owners.map((owner) => {
+  const values = groupBy(await storedValues(db, keyring, [...owners, ...instead]), keyOf)
+  const params = new Map(owners.map((owner) => {
     const { account_id, owner_id, instead_id = owner_id } = owner
-    const ofOwner = values.get(`${account_id}/${owner_id}`) ?? values.get(`${account_id}/${instead_id}`) ?? []
+    const ofOwner = values.get(keyOf(owner)) ?? values.get(keyOf({ account_id, owner_id: instead_id })) ?? []
     const byParameter = new Map(ofOwner.map((value) => [value.parameter_id, value]))
-    return [owner_id, (definitions.get(keyOfProduct(owner)) ?? []).map((definition) => paramOf(definition, byParameter.get(definition.id)))]
+    return [keyOf(owner), (definitions.get(keyOfProduct(owner)) ?? []).map((definition) => paramOf(definition, byParameter.get(definition.id)))]
   }))
+  return (owner) => params.get(keyOf(owner)) ?? []
 }
 
+const keyOf = ({ account_id, owner_id }: Owner): string => `${account_id}/${owner_id}`
 const keyOfProduct = ({ account_id, product_id }: { account_id: string, product_id: string }): string => `${account_id}/${product_id}`
 
 /** What the buyer gave is the provider's to see, whatever the vendor says of it. */
