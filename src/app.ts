@@ -6,6 +6,11 @@ import type { Database } from './database/connect.js'
 import { accountRoutes } from './accounts/routes.js'
 import { buildLogger, type Logger } from './log.js'
 import { deliveryRoutes } from './deliveries/routes.js'
+import { connectionRoutes } from './distribution/connections/routes.js'
+import { contractRoutes } from './distribution/contracts/routes.js'
+import { hubRoutes } from './distribution/hubs/routes.js'
+import { listingRoutes } from './distribution/listings/routes.js'
+import { marketplaceRoutes } from './distribution/marketplaces/routes.js'
 import { eventRoutes } from './events/routes.js'
 import { licenseRoutes } from './licenses/routes.js'
 import type { Intake } from './orders/intake.js'
@@ -26,6 +31,8 @@ import type { Keyring } from './sealing.js'
 import { accountRequestRoutes } from './tiers/account-requests/routes.js'
 import { tierAccountRoutes } from './tiers/accounts/routes.js'
 import { version } from './version.js'
+import { webhookMessageRoutes } from './webhooks/message-routes.js'
+import { webhookRoutes } from './webhooks/routes.js'
 
 declare module 'fastify' {
   interface FastifyInstance { config: Config, db: Kysely<Database>, keyring: Keyring }
@@ -61,6 +68,11 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(health)
   await app.register(accountRoutes, { prefix: '/v1' })
   await app.register(productRoutes, { prefix: '/v1' })
+  await app.register(hubRoutes, { prefix: '/v1' })
+  await app.register(marketplaceRoutes, { prefix: '/v1' })
+  await app.register(contractRoutes, { prefix: '/v1' })
+  await app.register(listingRoutes, { prefix: '/v1' })
+  await app.register(connectionRoutes, { prefix: '/v1' })
   await app.register(poolRoutes, { prefix: '/v1' })
   await app.register(orderRoutes, { prefix: '/v1', intake })
   await app.register(paymentRoutes, { prefix: '/v1', intake })
@@ -70,5 +82,7 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(deliveryRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })
   await app.register(licenseRoutes, { prefix: '/v1' })
+  await app.register(webhookRoutes, { prefix: '/v1' })
+  await app.register(webhookMessageRoutes, { prefix: '/v1' })
   return app
 }

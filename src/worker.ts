@@ -6,7 +6,7 @@ import type { Database } from './database/connect.js'
 import { analyzeGrown } from './database/analyze-grown.js'
 import { purgeIdempotencyKeys } from './database/purge-idempotency-keys.js'
 import { inTransaction } from './database/transaction.js'
-import { claimDeliveries } from './deliveries/claim.js'
+import { claimDeliveries, type ClaimedDelivery } from './deliveries/claim.js'
 import { sendDelivery, type Log, type Post } from './deliveries/send.js'
 import { waitForWake } from './deliveries/wake.js'
 import { fillPool } from './licenses/fill.js'
@@ -16,11 +16,14 @@ import { loggedError } from './log.js'
 import { readMailbox } from './mailer/address.js'
 import { mailTransport, type MailTransport } from './mailer/transport.js'
 import type { Keyring } from './sealing.js'
+import { claimMessages, type ClaimedMessage } from './webhooks/claim.js'
+import { purgeMessages } from './webhooks/purge.js'
+import { sendMessage, type Outbox } from './webhooks/send.js'
 
 /** What the worker runs on. `transport`: where mails go, else what the configuration names. */
 export interface WorkerOptions { db: Kysely<Database>, config: Config, keyring: Keyring, log: Log, transport?: MailTransport }
 
-/** A running worker. `stop` takes nothing new, lets mails under way finish for `grace_ms`, gives back the rest, and resolves. */
+/** A running worker. `stop` takes nothing new, lets mails and calls under way finish for `grace_ms`, gives back the rest, and resolves. */
 export interface Worker { stop (grace_ms?: number): Promise<void> }
 
 type Job = readonly [name: string, every_ms: number, run: (db: Kysely<Database>) => Promise<unknown>]
@@ -36,6 +39,7 @@ const STAGING_STILL_MS = 15 * MINUTE
 const jobs: readonly Job[] = [
   ['analyze grown tables', 5 * SECOND, analyzeGrown],
   ['purge idempotency keys', HOUR, purgeIdempotencyKeys],
+  ['purge webhook messages', HOUR, purgeMessages],
   ['reshelve stranded stock', 30 * SECOND, (db) => inEach(db, strandedPools, reshelve)],
   ['fill backorders', 30 * SECOND, (db) => inEach(db, waitingPools, (trx, { account_id, pool_id }) => fillPool(trx, account_id, pool_id))],
   ['sweep staging', MINUTE, sweepAll],
@@ -85,23 +89,66 @@ function domainOf ({ mail_from }: Config): string {
   return address.slice(address.indexOf('@') + 1)
 }
 
-/** Claims what is due whenever there is room, and sends each on its own: a slow mail server holds up its own mail. */
-async function sendAll (post: Post, config: Config, domain: string, { stopping, cut }: Record<'stopping' | 'cut', AbortSignal>): Promise<void> {
-  const busy = new Set<Promise<void>>()
-  const claim = async (): Promise<void> => {
-    const limit = config.worker_concurrency - busy.size
-    const claimed = await inTransaction(post.db, (trx) => claimDeliveries(trx, { limit, lease_ms: post.lease_ms, domain }))
-    for (const delivery of claimed) {
-      const sending = sendDelivery(post, delivery, cut)
-        .catch((error: unknown) => { post.log.error({ delivery_id: delivery.id, err: loggedError(error) }, 'delivery left to its lease') })
+/** One kind of thing that is sent: claimed under a lease, then sent with no transaction open. */
+interface Outgoing<T extends { id: string }> {
+  name: string
+  /** how many at a time */
+  concurrency: number
+  claim: (trx: Transaction<Database>, busy: readonly T[]) => Promise<T[]>
+  send: (claimed: T, cut: AbortSignal) => Promise<void>
+}
+
+/** Waits for the bell, for the time of a poll, or for room. */
+async function waitForWork (busy: Iterable<Promise<void>>, poll_ms: number, stopping: AbortSignal): Promise<void> {
+  const enough = new AbortController()
+  await Promise.race([waitForWake(poll_ms, AbortSignal.any([stopping, enough.signal])), ...busy])
+  enough.abort()
+}
+
+/** Claims what is due whenever there is room, and sends each on its own: a slow server holds up only what goes to it. */
+async function sendAll<T extends { id: string }> (
+  { name, concurrency, claim, send }: Outgoing<T>, { db, log, poll_ms }: Pick<WorkerOptions, 'db' | 'log'> & { poll_ms: number },
+  { stopping, cut }: Record<'stopping' | 'cut', AbortSignal>
+): Promise<void> {
+  const busy = new Map<Promise<void>, T>()
+  const round = async (): Promise<void> => {
+    const room = concurrency - busy.size
+    const claimed = room === 0 ? [] : await inTransaction(db, (trx) => claim(trx, [...busy.values()]))
+    for (const each of claimed) {
+      const sending = send(each, cut)
+        .catch((error: unknown) => { log.error({ job: name, id: each.id, err: loggedError(error) }, 'left to its lease') })
         .finally(() => { busy.delete(sending) })
-      busy.add(sending)
+      busy.set(sending, each)
     }
-    if (claimed.length < limit) await waitForWake(config.worker_poll_ms, stopping)
-    else await Promise.race(busy)
+    if (claimed.length < room) await waitForWork(busy.keys(), poll_ms, stopping)
+    else await Promise.race(busy.keys())
   }
-  await repeat(['send deliveries', 0, claim], post, stopping)
-  await Promise.all(busy)
+  await repeat([name, 0, round], { db, log }, stopping)
+  await Promise.all(busy.keys())
+}
+
+/** The mails that hand over keys. */
+function deliveries (post: Post, config: Config): Outgoing<ClaimedDelivery> {
+  const [concurrency, domain] = [config.worker_concurrency, domainOf(config)]
+  return {
+    name: 'send deliveries',
+    concurrency,
+    claim: (trx, busy) => claimDeliveries(trx, { limit: concurrency - busy.length, lease_ms: post.lease_ms, domain }),
+    send: (delivery, cut) => sendDelivery(post, delivery, cut),
+  }
+}
+
+/** A call to a webhook is over after its timeout; what is left is for the note, while a database comes back. */
+const NOTE_MS = 5 * SECOND
+
+/** What webhooks are told. */
+function webhooks (outbox: Outbox, concurrency: number): Outgoing<ClaimedMessage> {
+  return {
+    name: 'call webhooks',
+    concurrency,
+    claim: (trx, busy) => claimMessages(trx, { concurrency, busy, lease_ms: outbox.line.timeout_ms + NOTE_MS }),
+    send: (message, cut) => sendMessage(outbox, message, cut),
+  }
 }
 
 /**
@@ -113,8 +160,11 @@ export function startWorker ({ db, config, keyring, log, transport = mailTranspo
   const stopping = new AbortController()
   const cut = new AbortController()
   const post: Post = { db, keyring, transport, log, lease_ms: config.delivery_lease_ms }
+  const line = { timeout_ms: config.webhook_timeout_ms, allowed_networks: config.webhook_allowed_networks }
+  const [ground, signals] = [{ db, log, poll_ms: config.worker_poll_ms }, { stopping: stopping.signal, cut: cut.signal }]
   const running = Promise.all([
-    sendAll(post, config, domainOf(config), { stopping: stopping.signal, cut: cut.signal }),
+    sendAll(deliveries(post, config), ground, signals),
+    sendAll(webhooks({ db, keyring, log, line, public_url: config.public_url }, config.webhook_concurrency), ground, signals),
     ...jobs.map((job) => repeat(job, { db, log }, stopping.signal)),
   ])
   return {

@@ -150,7 +150,8 @@ export const WebhookMessageWithAttempts = Type.Object({
   }), { description: 'Every try, the first one first' }),
 }, { $id: 'WebhookMessageWithAttempts' })
 
-export const webhookSchemas = [Webhook, WebhookWithSecret, RotatedSecret, WebhookMessage, WebhookMessageWithAttempts]
+export const webhookSchemas = [Webhook, WebhookWithSecret, RotatedSecret]
+export const webhookMessageSchemas = [WebhookMessage, WebhookMessageWithAttempts]
 
 export const webhookFields = rqlFields({
   id: { type: 'text', column: 'w.id', example: 'WH-123-456-789' },
