@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { problems, type ProblemType } from '../problems.js'
+import { LISTS } from './rql/index.js'
 import { problem, ProblemBody, problemUri } from './schema.js'
 
 const TAGS = {
@@ -15,6 +16,7 @@ const TAGS = {
   configurations: 'Values that a vendor sets up beforehand',
   actions: 'Links that lead from an asset to pages of the vendor\'s',
   versions: 'Products as they were published',
+  distribution: 'Who may sell what: hubs and marketplaces of providers, contracts, listings and connections of vendors',
   pools: 'Stock of interchangeable licenses, and which order lines it serves',
   licenses: 'License keys: loaded, listed masked, revealed, withdrawn',
   batches: 'Loads of licenses',
@@ -86,7 +88,7 @@ export const openapi = fp(async (app: FastifyInstance, { version }: { version: s
         version,
         description: 'Hands each paying customer exactly the license keys that were paid for, once, and proves it.\n\n' +
           'Bodies and answers are JSON in UTF-8, names are snake_case, times ISO 8601 in UTC, money integer minor units. ' +
-          'Lists are bare arrays with `Content-Range`. Of duplicate members in a JSON object the last counts.',
+          `Of duplicate members in a JSON object the last counts.\n\n${LISTS}`,
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/', description: 'This service' }],
