@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely'
 import type { Config } from './config.js'
 import type { Database } from './database/connect.js'
 import { accountRoutes } from './accounts/routes.js'
+import { assetRoutes } from './assets/routes.js'
 import { buildLogger, type Logger } from './log.js'
 import { deliveryRoutes } from './deliveries/routes.js'
 import { connectionRoutes } from './distribution/connections/routes.js'
@@ -79,6 +80,7 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(paymentSourceRoutes, { prefix: '/v1' })
   await app.register(tierAccountRoutes, { prefix: '/v1' })
   await app.register(accountRequestRoutes, { prefix: '/v1' })
+  await app.register(assetRoutes, { prefix: '/v1' })
   await app.register(deliveryRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })
   await app.register(licenseRoutes, { prefix: '/v1' })

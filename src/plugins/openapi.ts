@@ -24,6 +24,7 @@ const TAGS = {
   'payment-sources': 'Checkouts that post payment webhooks',
   payments: 'Webhooks of checkouts',
   'payment-events': 'Webhooks as received, with their outcome',
+  assets: 'Purchases and their present state, as requests made them',
   deliveries: 'Mails that hand keys to customers',
   tiers: 'Customers and resellers of providers, and how resellers are set up for a product',
   webhooks: 'URLs that are called when something changes',
