@@ -1,0 +1,408 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import jwt from 'jsonwebtoken'
+import { sql } from 'kysely'
+import { Webhook } from 'standardwebhooks'
+import t from 'tap'
+import { readConfig } from '../../src/config.js'
+import { connectDatabase } from '../../src/database/connect.js'
+import { inTransaction } from '../../src/database/transaction.js'
+import { newKeyMaterial, readKeyring } from '../../src/sealing.js'
+import { callValidator } from '../../src/webhooks/call-validator.js'
+import { claimMessages } from '../../src/webhooks/claim.js'
+import { findValidators } from '../../src/webhooks/find-target.js'
+import { ATTEMPTS_MAX, RETRY_DELAYS_MS, retryDelayMs } from '../../src/webhooks/schedule.js'
+import { hang, receiver, status, type Received } from '../support/receiver.js'
+import { until } from '../support/until.js'
+import { CHANGE, changeOf, due, eventsOf, JWT_SECRET, makeWebhook, messagesOf, reaches, scene, tell, work, type Scene } from './support.js'
+
+const URL = '/v1/notifications/webhooks'
+const HOUR = 3600_000
+
+const statistics = async (it: Scene, id: string) => (await it.call('GET', `${URL}/${id}`)).json()
+
+// Guarantee: a signal is Connect's call: its body, its method, the owner's headers, and a token that a JWT library verifies.
+t.test('a signal', async (t) => {
+  const it = await scene(t)
+  const hook = await receiver(t, status(200, {}, 'thank you'))
+  const { id } = await makeWebhook(it, hook.url, { label: 'My hook', headers: { 'X-Team': 'blue' }, data: { room: 7 } })
+  const { log } = work(t, it)
+  await tell(it, changeOf(it))
+  const message = await reaches(it, id, 'sent')
+  t.match(message, { kind: 'signal', attempts: 1, next_attempt_at: null, last_error: null })
+  t.match(message.attempt_log, [{ attempt: 1, outcome: 'sent', status_code: 200, response: 'thank you', error: null }])
+  const [received] = hook.received as [Received]
+  t.match(received, { method: 'POST', path: '/hook', headers: { 'content-type': 'application/json', 'x-team': 'blue', 'user-agent': 'Latchkey-Webhooks' } })
+  const body = JSON.parse(received.body)
+  const account_id = it.vendor.account_id
+  t.match(body, { triggered_at: /Z$/ })
+  t.strictSame(body, {
+    ...{ webhook_id: id, webhook_name: 'My hook', object_class: 'fulfillment_request', account_id, product_id: it.product_id },
+    ...{ api_url: 'https://licenses.example.com/v1/requests', triggered_at: body.triggered_at, last_success_at: null, last_failure_at: null },
+    ...{ processing_timeout: 600, data: { room: 7 } },
+  })
+  const claims = jwt.verify(String(received.headers.authorization).replace(/^Bearer /, ''), JWT_SECRET, { algorithms: ['HS256'], issuer: 'https://licenses.example.com' }) as jwt.JwtPayload
+  t.match(claims, { webhook_id: id, iat: Number, exp: Number })
+  t.equal((claims.exp ?? 0) - (claims.iat ?? 0), 300)
+  t.throws(() => jwt.verify(String(received.headers.authorization).replace(/^Bearer /, ''), 'another'))
+
+  await it.call('PUT', `${URL}/${id}`, { http_method: 'GET' })
+  t.match((await it.call('POST', `${URL}/${id}/trigger`)).json(), { id })
+  await until('the second call', () => hook.received.length === 2)
+  t.match(hook.received[1], { method: 'GET', body: '', headers: { authorization: /^Bearer / } })
+  const shown = await until('the note', async () => { const now = await statistics(it, id); return now.stats.triggers === 2 && now })
+  t.match(shown, {
+    stats: { events: 1, triggers: 2, success_triggers: 2, failure_triggers: 0, failure_since_last_success: 0 },
+    last_event: message.created_at.toISOString(),
+    last_success: { status: 'success', status_code: 200, response: 'thank you', duration: Number, errors: [], time: /Z$/ },
+    last_failure: null,
+    earliest_possible_trigger: null,
+  })
+  t.match(log.find((line) => line['message'] === 'webhook attempt'), { webhook_id: id, message_id: message.id, outcome: 'sent', status: 'sent', status_code: 200, ms: Number })
+  t.notMatch(JSON.stringify([log, shown, message]), /blue|only the two|eyJ/, 'no secret in log or record')
+})
+
+// Guarantee: a change is one thin message, that the library of Standard Webhooks verifies; tried again it has the same id and body and a fresh timestamp.
+t.test('a change, and its second try', async (t) => {
+  const it = await scene(t)
+  const hook = await receiver(t, status(500, {}, 'oh no'))
+  const { id, signing_secret } = await makeWebhook({ ...it, call: it.asProvider }, hook.url, CHANGE)
+  t.match(signing_secret, /^whsec_/)
+  work(t, it)
+  await tell(it, changeOf(it, { data: { id: 'PR-1', type: 'purchase', status: 'approved' } }))
+  const first = await reaches(it, id, 'planned', 1)
+  t.match(first, { last_error: 'the endpoint answered 500' })
+  t.match(first.attempt_log, [{ outcome: 'failed', status_code: 500, response: 'oh no' }])
+  const wait = Number(first.next_attempt_at) - Number(first.attempt_log[0]?.finished_at)
+  t.ok(wait >= 5000 && wait <= 6000, `the first wait of the schedule: ${wait}`)
+  await until('another second', () => Date.now() - (hook.received[0]?.at ?? 0) > 1000)
+  hook.answer = status(204)
+  await due(it, id)
+  await reaches(it, id, 'sent', 2)
+  const [one, two] = hook.received as [Received, Received]
+  for (const { headers, body } of [one, two]) {
+    t.strictSame(new Webhook(signing_secret).verify(body, headers as Record<string, string>), {
+      type: 'fulfillment_request.approved', timestamp: first.created_at.toISOString(), data: { id: 'PR-1', type: 'purchase', status: 'approved' },
+    })
+    t.equal(headers['webhook-id'], first.id)
+    t.equal(headers.authorization, undefined)
+  }
+  t.equal(one.body, two.body)
+  t.ok(Number(two.headers['webhook-timestamp']) > Number(one.headers['webhook-timestamp']))
+  const shown = (await it.asProvider('GET', `${URL}/${id}`)).json()
+  t.match(shown, { stats: { events: 1, triggers: 2, success_triggers: 1, failure_triggers: 1, failure_since_last_success: 0 }, last_failure: { status_code: 500, response: 'oh no', status: 'failure' } })
+})
+
+// Guarantee: while a secret is rotated a message has two signatures, so that a receiver verifies with either; afterwards the old one is worth nothing.
+t.test('rotation', async (t) => {
+  const it = await scene(t)
+  const hook = await receiver(t)
+  const { id, signing_secret: old } = await makeWebhook(it, hook.url, CHANGE)
+  const rotate = async (body?: object) => (await it.call('POST', `${URL}/${id}/rotate-secret`, body, { 'idempotency-key': JSON.stringify(body ?? 1) })).json()
+  const { signing_secret: fresh, old_until } = await rotate()
+  t.not(fresh, old)
+  t.ok(Math.abs(Date.parse(old_until) - Date.now() - 24 * HOUR) < 60_000, 'a day')
+  t.equal((await rotate()).signing_secret, fresh, 'the answer is given again for the same key')
+  work(t, it)
+  await tell(it, changeOf(it))
+  await until('a message', () => hook.received.length === 1)
+  const verify = (secret: string, { body, headers }: Received): unknown => new Webhook(secret).verify(body, headers as Record<string, string>)
+  const [both] = hook.received as [Received]
+  t.equal(String(both.headers['webhook-signature']).split(' ').length, 2)
+  t.doesNotThrow(() => verify(old, both))
+  t.doesNotThrow(() => verify(fresh, both))
+  const { signing_secret: newest } = await rotate({ overlap_hours: 0 })
+  await tell(it, changeOf(it))
+  await until('another', () => hook.received.length === 2)
+  const [, last] = hook.received as [Received, Received]
+  t.equal(String(last.headers['webhook-signature']).split(' ').length, 1)
+  t.doesNotThrow(() => verify(newest, last))
+  for (const secret of [old, fresh]) t.throws(() => verify(secret, last))
+  t.equal((await it.call('POST', `${URL}/${id}/rotate-secret`, { overlap_hours: 200 })).statusCode, 400)
+})
+
+// Guarantee: changes made while a signal waits are told by one call, that starts after the last of them; one made during the call gets a call of its own.
+t.test('signals are merged', async (t) => {
+  const it = await scene(t)
+  const hook = await receiver(t, hang)
+  const { id } = await makeWebhook(it, hook.url)
+  for (let i = 0; i < 20; i++) await tell(it, changeOf(it))
+  const uncommitted = await it.db.startTransaction().execute()
+  await uncommitted.insertInto('webhook_messages').values({ account_id: it.vendor.account_id, webhook_id: id, kind: 'signal', event: 'late' }).execute()
+  work(t, it)
+  await until('the call', () => hook.received.length === 1)
+  t.equal((await messagesOf(it, id)).length, 1, 'twenty changes, one message')
+  t.equal((await statistics(it, id)).stats.events, 20)
+  await uncommitted.commit().execute()
+  hook.answer = status(204)
+  await until('a call for what was committed after the first began', () => hook.received.length === 2)
+  await tell(it, changeOf(it))
+  await until('a call', () => hook.received.length === 3)
+  t.equal((await statistics(it, id)).stats.events, 22)
+})
+
+// Guarantee (E1): ten tries in over 75 hours of changes, hourly ones of signals, spread by chance; Retry-After is honoured, but for no more than a day.
+t.test('the schedule', async (t) => {
+  for (const kind of ['change', 'signal'] as const) {
+    t.ok(RETRY_DELAYS_MS[kind].reduce((sum, delay) => sum + delay) >= 75 * HOUR)
+    t.ok(ATTEMPTS_MAX[kind] >= 10)
+    RETRY_DELAYS_MS[kind].forEach((delay, i) => {
+      const waits = Array.from({ length: 50 }, () => retryDelayMs(kind, i + 1) ?? 0)
+      t.ok(waits.every((wait) => wait >= delay && wait <= delay * 1.2) && new Set(waits).size > 1)
+    })
+    t.equal(retryDelayMs(kind, ATTEMPTS_MAX[kind]), undefined)
+  }
+  const between = (wait: number | undefined, low: number, high: number) => t.ok(wait !== undefined && wait >= low && wait <= high * 1.2, String(wait))
+  between(retryDelayMs('change', 1, '120'), 120_000, 120_000)
+  between(retryDelayMs('change', 1, '1'), 5000, 5000)
+  between(retryDelayMs('change', 1, '99999999'), 24 * HOUR, 24 * HOUR)
+  between(retryDelayMs('change', 1, new Date(Date.now() + 120_000).toUTCString()), 118_000, 120_000)
+  for (const noise of ['-5', 'soon', 'Sun, 06 Nov 1994 08:49:37 GMT', '1e9']) between(retryDelayMs('change', 1, noise), 5000, 5000)
+})
+
+// Guarantee (E3): only 2xx is success; a redirect is not followed, whatever it says; each failure is on record, and the last one ends in an event.
+t.test('failures', async (t) => {
+  const it = await scene(t)
+  const canary = await receiver(t)
+  const hook = await receiver(t)
+  const { id } = await makeWebhook(it, hook.url, CHANGE)
+  work(t, it, { WEBHOOK_TIMEOUT_MS: '300' })
+  await tell(it, changeOf(it))
+  await reaches(it, id, 'sent')
+  const [{ id: message = '' } = {}] = await messagesOf(it, id)
+  const answers: Array<[string, (typeof hook)['answer'], RegExp]> = [
+    ...[301, 302, 303, 307, 308].map((code) => [String(code), status(code, { location: canary.url }), new RegExp(`answered ${code}`)] as [string, (typeof hook)['answer'], RegExp]),
+    ['304', status(304), /answered 304/],
+    ['400', status(400), /answered 400/],
+    ['101', (_, response) => { response.writeHead(101, { upgrade: 'websocket', connection: 'upgrade' }).end() }, /no answer|answered 101/],
+    ['hang', hang, /no answer within 300 ms/],
+    ['reset', (_, response) => { response.socket?.resetAndDestroy() }, /no answer: ECONNRESET/],
+    ['no HTTP', (_, response) => { response.socket?.end('SSH-2.0-x\r\n') }, /no answer: HPE_/],
+    ['endless headers', (_, response) => { response.writeHead(200, { a: 'x'.repeat(100_000) }).end() }, /no answer: HPE_HEADER_OVERFLOW/],
+  ]
+  for (const [name, answer, reason] of answers) {
+    hook.answer = answer
+    await it.call('POST', `${URL}/${id}/messages/${message}/replay`)
+    const failed = await until(name, async () => {
+      const [now] = await messagesOf(it, id)
+      return now?.status === 'planned' && now.last_error !== null && now.attempt_log.at(-1)?.outcome === 'failed' && now
+    })
+    t.match(failed.last_error, reason, name)
+    t.equal(failed.attempt_log.at(-1)?.error, failed.last_error)
+    hook.answer = status(204)
+    await due(it, id)
+    await reaches(it, id, 'sent')
+  }
+  t.equal(canary.connections(), 0)
+  t.match(await statistics(it, id), { stats: { triggers: 1 + 2 * answers.length, failure_triggers: answers.length, failure_since_last_success: 0 } })
+  t.match(new Set(hook.received.map(({ headers }) => headers['webhook-id'])).size, 1, 'a replay has the id of the message')
+
+  hook.answer = status(503, { 'retry-after': '3600' })
+  await it.call('POST', `${URL}/${id}/messages/${message}/replay`)
+  const asked = await until('Retry-After', async () => { const [now] = await messagesOf(it, id); return now?.last_error === 'the endpoint answered 503' && now })
+  t.ok(Number(asked.next_attempt_at) - Date.now() > 0.9 * HOUR)
+  await it.db.updateTable('webhook_messages').set(({ ref }) => ({ attempts_before: sql<number>`${ref('attempts')} - ${ATTEMPTS_MAX.change - 1}` })).execute()
+  await due(it, id)
+  t.match(await reaches(it, id, 'failed'), { next_attempt_at: null, last_error: 'the endpoint answered 503' })
+  t.match(await eventsOf(it, id), ['webhook.created', ...answers.map(() => 'webhook.message_replayed'), 'webhook.message_replayed', 'webhook.message_failed'])
+})
+
+// Guarantee: an endpoint that is gone, or answers nothing well for days, is called no more; the owner sees why, and what was planned goes out once it is active again.
+t.test('hopeless endpoints', async (t) => {
+  const it = await scene(t)
+  const hook = await receiver(t, status(410))
+  const { log } = work(t, it)
+  const gone = await makeWebhook(it, hook.url, CHANGE)
+  await tell(it, changeOf(it))
+  t.match(await reaches(it, gone.id, 'failed'), { attempts: 1 })
+  t.match(await statistics(it, gone.id), { active: false, disabled_reason: 'the endpoint answered 410' })
+  t.match(await eventsOf(it, gone.id), ['webhook.created', 'webhook.message_failed', 'webhook.disabled'])
+  t.match(await until('the warning', () => log.find((line) => line['message'] === 'webhook disabled')), { webhook_id: gone.id })
+  await tell(it, changeOf(it))
+  t.equal((await messagesOf(it, gone.id)).length, 1, 'nothing is planned for it')
+  t.equal((await it.call('POST', `${URL}/${gone.id}/trigger`)).statusCode, 409)
+
+  hook.answer = status(500)
+  const failing = await makeWebhook(it, hook.url, CHANGE)
+  await tell(it, changeOf(it))
+  await reaches(it, failing.id, 'planned', 1)
+  await it.db.updateTable('webhooks').set({ failing_since: sql<Date>`now() - interval '4 days 23 hours'` }).where('id', '=', failing.id).execute()
+  await due(it, failing.id)
+  await reaches(it, failing.id, 'planned', 2)
+  t.match(await statistics(it, failing.id), { active: true, stats: { failure_since_last_success: 2 } })
+  await it.db.updateTable('webhooks').set({ failing_since: sql<Date>`now() - interval '5 days 1 hour'` }).where('id', '=', failing.id).execute()
+  await due(it, failing.id)
+  await until('the end', async () => (await statistics(it, failing.id)).active === false)
+  t.match(await statistics(it, failing.id), { disabled_reason: /5 days/ })
+  hook.answer = status(200)
+  const calls = hook.received.length
+  await due(it, failing.id)
+  await it.call('PUT', `${URL}/${failing.id}`, { active: true })
+  await reaches(it, failing.id, 'sent', 4)
+  t.equal(hook.received.length, calls + 1)
+  t.match(await statistics(it, failing.id), { active: true, disabled_reason: null, stats: { failure_since_last_success: 0 } })
+})
+
+// Guarantee (E6): endpoints that hang, drip or never end their answer delay nobody else, however much is planned for them.
+t.test('a neighbour that hangs', async (t) => {
+  const it = await scene(t)
+  const hanging = await receiver(t, hang)
+  const hooks = []
+  for (let i = 0; i < 6; i++) hooks.push(await makeWebhook(it, hanging.url, CHANGE))
+  for (let i = 0; i < 30; i++) await tell(it, changeOf(it))
+  await it.db.updateTable('webhooks').set({ failing_since: sql<Date>`now()` }).execute() // as after a first try
+  const well = await receiver(t)
+  const healthy = await makeWebhook(it, well.url, CHANGE)
+  work(t, it, { WEBHOOK_CONCURRENCY: '4', WEBHOOK_TIMEOUT_MS: '60000' })
+  await until('the hanging ones', () => hanging.received.length === 2)
+  for (let i = 0; i < 10; i++) {
+    const before = Date.now()
+    await tell(it, changeOf(it))
+    await until('the neighbour', () => well.received.length === i + 1)
+    t.ok(Date.now() - before < 3000)
+  }
+  t.equal(hanging.received.length, 2, 'they have half of the room, and one lane each')
+  t.equal((await messagesOf(it, healthy.id)).length, 10)
+})
+
+// Guarantee (E6): one webhook has at most eight calls under way, and a backlog of one does not keep another waiting.
+t.test('lanes', async (t) => {
+  const it = await scene(t)
+  const slow = await receiver(t, hang)
+  const busy = await makeWebhook(it, slow.url, CHANGE)
+  for (let i = 0; i < 30; i++) await tell(it, changeOf(it))
+  const well = await receiver(t)
+  await makeWebhook(it, well.url, CHANGE)
+  work(t, it, { WEBHOOK_TIMEOUT_MS: '60000' })
+  await until('eight', () => slow.received.length === 8)
+  await tell(it, changeOf(it))
+  await until('the neighbour', () => well.received.length === 1)
+  t.equal(slow.received.length, 8)
+  const claim = (busy: Array<{ account_id: string, webhook_id: string, troubled: boolean }>) =>
+    inTransaction(it.db, (trx) => claimMessages(trx, { concurrency: 10, busy, lease_ms: 60_000 }))
+  t.equal((await claim(Array.from({ length: 8 }, () => ({ account_id: it.vendor.account_id, webhook_id: busy.id, troubled: false })))).length, 0)
+})
+
+// Guarantee (E6): of an answer without end a part is read, and what is kept is a line; a 2xx counts whether its answer ends or not.
+t.test('an endless answer', async (t) => {
+  const it = await scene(t)
+  let written = 0
+  const hook = await receiver(t, ({ headers }, response) => {
+    response.writeHead(200)
+    response.write(`line\r\n\u0000${headers['x-secret']} ${headers['webhook-signature']} ü`)
+    const more = (): void => { while (!response.destroyed && response.write(Buffer.alloc(65_536, 'x'))) written += 65_536 }
+    response.on('drain', more)
+    more()
+  })
+  const { id } = await makeWebhook(it, hook.url, { ...CHANGE, headers: { 'x-secret': 'hush-hush' } })
+  work(t, it, { WEBHOOK_TIMEOUT_MS: '2000' })
+  await tell(it, changeOf(it))
+  const { attempt_log: [attempt] } = await reaches(it, id, 'sent')
+  t.match(attempt?.response, /^line \[secret\] \[secret\] üx{400}/)
+  t.equal(attempt?.response?.length, 500)
+  t.ok(written < 20_000_000, `${written} bytes were taken`) // the sockets' buffers, not the stream
+
+  hook.answer = (_, response) => { response.writeHead(202).write('and then') }
+  await it.db.deleteFrom('webhook_messages').execute()
+  await tell(it, changeOf(it))
+  t.match((await reaches(it, id, 'sent')).attempt_log, [{ status_code: 202, response: 'and then', error: null }])
+})
+
+// Guarantee: a worker that is killed while it calls loses nothing: once its lease lapses the next one calls, under the same id.
+t.test('a killed worker', async (t) => {
+  const material = newKeyMaterial()
+  const first = await scene(t)
+  const it: Scene = { ...first, keyring: readKeyring(material) }
+  const hook = await receiver(t, hang)
+  const { id } = await makeWebhook(first, hook.url, CHANGE)
+  // sealed anew for the process that is to be killed
+  const { sealSecret } = await import('../../src/webhooks/secrets.js')
+  const { newSigningSecret } = await import('../../src/webhooks/sign.js')
+  const row = await it.db.selectFrom('webhook_secrets').selectAll().executeTakeFirstOrThrow()
+  await it.db.updateTable('webhook_secrets').set({ sealed: sealSecret(it.keyring, { account_id: row.account_id, id }, row.id, newSigningSecret()) }).execute()
+  await tell(it, changeOf(it))
+  const program = fileURLToPath(new globalThis.URL('worker-process.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--import', 'tsx', program, it.url, material, '2000'], { stdio: 'ignore' })
+  t.teardown(() => child.kill('SIGKILL'))
+  await until('the first call', () => hook.received.length === 1)
+  const dead = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGKILL')
+  await dead
+  hook.answer = status(204)
+  work(t, it)
+  const before = await reaches(it, id, 'sending', 1)
+  const after = await reaches(it, id, 'sent', 2)
+  t.ok(Number(after.sent_at) >= Number(before.next_attempt_at), 'not before the lease was over')
+  t.match(after.attempt_log, [{ attempt: 1, outcome: null, finished_at: null }, { attempt: 2, outcome: 'sent' }])
+  t.strictSame(hook.received.map(({ headers }) => headers['webhook-id']), [after.id, after.id])
+
+  await it.db.updateTable('webhook_messages')
+    .set({ status: 'sending', claim_id: 'CL-x', attempts: ATTEMPTS_MAX.change, sent_at: null, next_attempt_at: new Date(0) }).execute()
+  t.match(await reaches(it, id, 'failed'), { last_error: 'every try was used up' })
+  t.equal((await eventsOf(it, id)).at(-1), 'webhook.message_failed')
+})
+
+// Guarantee: several workers share the work, and no message is sent by two of them.
+t.test('two workers', async (t) => {
+  const it = await scene(t)
+  const hook = await receiver(t)
+  await makeWebhook(it, hook.url, CHANGE)
+  const other = connectDatabase(it.url, readConfig({}))
+  t.teardown(() => other.destroy())
+  await tell(it, ...Array.from({ length: 200 }, () => changeOf(it)))
+  work(t, it)
+  work(t, { ...it, db: other })
+  await until('all of them', async () => (await it.db.selectFrom('webhook_messages').select('id').where('status', '=', 'sent').execute()).length === 200)
+  t.equal(hook.received.length, 200)
+  t.equal(new Set(hook.received.map(({ headers }) => headers['webhook-id'])).size, 200)
+})
+
+// Guarantee: a stop lets a call under way finish, or gives it back at once; inactive in between, it is not called.
+t.test('a graceful stop', async (t) => {
+  const it = await scene(t)
+  const hook = await receiver(t, hang)
+  const { id } = await makeWebhook(it, hook.url, CHANGE)
+  const first = work(t, it)
+  await tell(it, changeOf(it))
+  await until('the call', () => hook.received.length === 1)
+  await first.worker.stop(50)
+  t.match(await reaches(it, id, 'planned', 1), { last_error: 'the worker stopped', attempt_log: [{ outcome: 'released' }] })
+  t.match(await statistics(it, id), { stats: { triggers: 0 } })
+
+  let answer = (): void => {}
+  hook.answer = (_, response) => { answer = () => { response.end() } }
+  const patient = work(t, it)
+  await until('the second call', () => hook.received.length === 2)
+  const stopped = patient.worker.stop(30_000)
+  answer()
+  await stopped
+  await reaches(it, id, 'sent', 2)
+})
+
+// Guarantee: a validating webhook gets the draft and gives its answer back; whatever else it does, the validation just could not run, in bounded time.
+t.test('validators', async (t) => {
+  const it = await scene(t)
+  const hook = await receiver(t, ({ body }, response) => { response.end(JSON.stringify({ ...JSON.parse(body), seen: true })) })
+  const { id } = await makeWebhook(it, hook.url, { type: 'validator' })
+  await makeWebhook(it, hook.url, { type: 'validator', active: false })
+  await makeWebhook(it, hook.url, { type: 'change_validator' })
+  const found = await findValidators(it.db, it.keyring, { account_id: it.vendor.account_id, product_id: it.product_id, type: 'validator' })
+  t.strictSame(found.map((target) => target.id), [id])
+  const [target] = found as [typeof found[number]]
+  const line = { timeout_ms: 500, allowed_networks: it.config.webhook_allowed_networks }
+  const ask = (draft: unknown) => callValidator({ db: it.db, line, public_url: 'https://licenses.example.com' }, target, draft)
+  t.strictSame(await ask({ id: 'PR-1', asset: { params: [{ id: 'p', value: 'ü' }] } }), { id: 'PR-1', asset: { params: [{ id: 'p', value: 'ü' }] }, seen: true })
+  const [{ headers }] = hook.received as [Received]
+  t.match(jwt.verify(String(headers.authorization).slice('Bearer '.length), JWT_SECRET), { webhook_id: id })
+  const useless: Array<(typeof hook)['answer']> = [
+    hang, status(500, {}, '{}'), status(302, { location: hook.url }, '{}'), status(200, {}, 'no JSON'), status(200, {}, '{"a": "\\u0000"}'), status(204),
+    status(200, {}, `{"a": "${'x'.repeat(2 * 1024 * 1024)}"}`), (_, response) => { response.destroy() },
+  ]
+  for (const answer of useless) {
+    hook.answer = answer
+    const before = Date.now()
+    t.equal(await ask({}), undefined)
+    t.ok(Date.now() - before < 5000)
+  }
+  t.match(await statistics(it, id), { stats: { triggers: 9, success_triggers: 5, failure_triggers: 4 } })
+})
