@@ -5,6 +5,7 @@ import type { Config } from './config.js'
 import type { Database } from './database/connect.js'
 import { accountRoutes } from './accounts/routes.js'
 import { assetRoutes } from './assets/routes.js'
+import { conversationRoutes } from './conversations/routes.js'
 import { buildLogger, type Logger } from './log.js'
 import { deliveryRoutes } from './deliveries/routes.js'
 import { connectionRoutes } from './distribution/connections/routes.js'
@@ -27,7 +28,13 @@ import { clientErrorHandler, problemReplies, sendProblem } from './plugins/probl
 import { requestLog } from './plugins/request-log.js'
 import { schemaController } from './plugins/validation.js'
 import { poolRoutes } from './pools/routes.js'
+import { actionRoutes } from './products/actions/routes.js'
+import { configurationRoutes } from './products/configurations/routes.js'
+import { itemRoutes } from './products/items/routes.js'
+import { parameterRoutes } from './products/parameters/routes.js'
 import { productRoutes } from './products/routes.js'
+import { templateRoutes } from './products/templates/routes.js'
+import { versionRoutes } from './products/versions/routes.js'
 import type { Keyring } from './sealing.js'
 import { accountRequestRoutes } from './tiers/account-requests/routes.js'
 import { tierAccountRoutes } from './tiers/accounts/routes.js'
@@ -69,6 +76,12 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(health)
   await app.register(accountRoutes, { prefix: '/v1' })
   await app.register(productRoutes, { prefix: '/v1' })
+  await app.register(itemRoutes, { prefix: '/v1' })
+  await app.register(parameterRoutes, { prefix: '/v1' })
+  await app.register(templateRoutes, { prefix: '/v1' })
+  await app.register(configurationRoutes, { prefix: '/v1' })
+  await app.register(actionRoutes, { prefix: '/v1' })
+  await app.register(versionRoutes, { prefix: '/v1' })
   await app.register(hubRoutes, { prefix: '/v1' })
   await app.register(marketplaceRoutes, { prefix: '/v1' })
   await app.register(contractRoutes, { prefix: '/v1' })
@@ -82,6 +95,7 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(accountRequestRoutes, { prefix: '/v1' })
   await app.register(assetRoutes, { prefix: '/v1' })
   await app.register(deliveryRoutes, { prefix: '/v1' })
+  await app.register(conversationRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })
   await app.register(licenseRoutes, { prefix: '/v1' })
   await app.register(webhookRoutes, { prefix: '/v1' })

@@ -1,24 +1,39 @@
 import type { Transaction } from 'kysely'
+import type { Static } from 'typebox'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { insertWithNewId, newDigitsId } from '../ids.js'
-import { checkWords, type Locales, type MailTemplate } from './check-words.js'
+import { checkWords } from './check-words.js'
+import type { NewProduct } from './schema.js'
+import { storedProduct } from './stored.js'
+import { makeDefaultTemplates } from './templates/defaults.js'
+import { writeVersion } from './versions/write.js'
 import { writeRefs } from './write-refs.js'
 
-export interface NewProduct { name: string, external_ids?: string[] | undefined, mail_template: MailTemplate, locales?: Locales | undefined }
+/** The mail of a product that was given none. */
+const MAIL_TEMPLATE = { subject: 'Your license for {PROGRAM_NAME}', text: 'Thank you for your purchase. Your license:\n\n{KEY}' }
 
 /**
- * Makes a product and returns its id.
+ * Makes a product with the templates that its requests need, as its first version, and returns its id.
  *
  * @throws Problem validation-failed  its words, see checkWords
  * @throws Problem external-id-taken
  */
-export async function createProduct (trx: Transaction<Database>, account_id: string, product: NewProduct, actor: string): Promise<string> {
-  const { name, external_ids = [], mail_template, locales = {} } = product
+export async function createProduct (
+  trx: Transaction<Database>, account_id: string, product: Static<typeof NewProduct>, actor: string | null
+): Promise<string> {
+  const { name, external_ids = [], mail_template = MAIL_TEMPLATE, locales = {}, ...rest } = product
   const words = checkWords({ mail_template, locales }) as { mail_template: string, locales: string }
-  const id = await insertWithNewId(() => newDigitsId('PRD', 3), (id) =>
-    trx.insertInto('products').values({ account_id, id, name, ...words }).onConflict((conflict) => conflict.doNothing()).returning('id').executeTakeFirst())
+  const id = await insertWithNewId(() => newDigitsId('PRD', 3), async (id) => {
+    // unique in the account by its key; a provider, who sees products of many, shall not meet one id twice either
+    const taken = await trx.selectFrom('products').select('id').where('id', '=', id).executeTakeFirst()
+    if (taken !== undefined) return undefined
+    return trx.insertInto('products').values({ account_id, id, name, ...words, ...storedProduct(rest) })
+      .onConflict((conflict) => conflict.doNothing()).returning('id').executeTakeFirst()
+  })
   await writeRefs(trx, account_id, id, external_ids)
+  await makeDefaultTemplates(trx, { account_id, product_id: id })
+  await writeVersion(trx, { account_id, product_id: id })
   await recordEvent(trx, { account_id, type: 'product.created', subject_id: id, actor })
   return id
 }

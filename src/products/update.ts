@@ -1,9 +1,11 @@
 import { sql, type Transaction } from 'kysely'
+import type { Static } from 'typebox'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { Problem } from '../problems.js'
 import { checkWords } from './check-words.js'
-import type { NewProduct } from './create.js'
+import type { ProductChange } from './schema.js'
+import { storedProduct } from './stored.js'
 import { writeRefs } from './write-refs.js'
 
 /**
@@ -14,14 +16,14 @@ import { writeRefs } from './write-refs.js'
  * @throws Problem external-id-taken
  */
 export async function updateProduct (
-  trx: Transaction<Database>, { account_id, id, change }: { account_id: string, id: string, change: Partial<NewProduct> }, actor: string
+  trx: Transaction<Database>, { account_id, id, change }: { account_id: string, id: string, change: Static<typeof ProductChange> }, actor: string
 ): Promise<void> {
-  const { name, external_ids, mail_template, locales } = change
-  const updated = await trx.updateTable('products')
-    .set({ updated_at: sql<Date>`now()`, ...(name === undefined ? {} : { name }), ...checkWords({ mail_template, locales }) })
+  const { name, external_ids, mail_template, locales, ...rest } = change
+  const columns = { ...(name === undefined ? {} : { name }), ...checkWords({ mail_template, locales }), ...storedProduct(rest) }
+  const updated = await trx.updateTable('products').set({ updated_at: sql<Date>`now()`, ...columns })
     .where('account_id', '=', account_id).where('id', '=', id).executeTakeFirst()
   if (updated.numUpdatedRows === 0n) throw new Problem('product-not-found')
   if (external_ids !== undefined) await writeRefs(trx, account_id, id, external_ids)
-  const fields = Object.entries({ name, external_ids, mail_template, locales }).filter(([, value]) => value !== undefined).map(([field]) => field)
+  const fields = [...Object.keys(columns), ...(external_ids === undefined ? [] : ['external_ids'])]
   await recordEvent(trx, { account_id, type: 'product.updated', subject_id: id, actor, data: { fields } })
 }
