@@ -4,7 +4,7 @@ import type { Database } from '../../src/database/connect.js'
 import { inTransaction } from '../../src/database/transaction.js'
 import { claimDeliveries, type ClaimedDelivery } from '../../src/deliveries/claim.js'
 import { newId } from '../../src/ids.js'
-import { fillPool } from '../../src/licenses/fill.js'
+import { fillPool, lockPools } from '../../src/licenses/fill.js'
 import { markSeen } from '../../src/licenses/mark-seen.js'
 import { revealLicense } from '../../src/licenses/reveal.js'
 import { cancelOrder } from '../../src/orders/cancel.js'
@@ -34,13 +34,14 @@ const claim = async (db: Kysely<Database>): Promise<ClaimedDelivery[]> => inTran
 
 type Work = (trx: Transaction<Database>) => Promise<unknown>
 
-/** Does the one and, before it commits, the other, which has to wait. Neither is tried again: a deadlock fails the test. */
-async function overlap (db: Kysely<Database>, one: Work, other: Work): Promise<void> {
+/** Does the one, then the other, which has to wait, then the rest of the one, and commits. Neither is tried again: a deadlock fails the test. */
+async function overlap (db: Kysely<Database>, one: Work, other: Work, rest: Work = async () => {}): Promise<void> {
   let waiting: Promise<unknown> | undefined
   await db.transaction().execute(async (trx) => {
     await one(trx)
     waiting = db.transaction().execute(other)
     await untilWaiting(db)
+    await rest(trx)
   })
   await waiting
 }
@@ -156,7 +157,7 @@ t.test('cancelled while it is filled', async (t) => {
     const id = await place(shop, product, 2)
     await db.insertInto('stock').values(parked).execute()
     const filling: Work = (trx) => fillPool(trx, account_id, pool_id)
-    if (filledFirst) await overlap(db, filling, cancelling(shop, id))
+    if (filledFirst) await overlap(db, (trx) => lockPools(trx, account_id, [pool_id]), cancelling(shop, id), filling)
     else await overlap(db, cancelling(shop, id), filling)
     t.same(await endings(db, id), filledFirst ? ['released', 'released'] : [])
     t.same(await held(db, id), [])
