@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { list, listQuerySchema, listSchema, selection } from '../plugins/rql/index.js'
+import { list, listQuerySchema, listSchema, selection, selectQuerySchema } from '../plugins/rql/index.js'
 import { problem, ref } from '../plugins/schema.js'
 import { ASSET_PARTS, assetDocuments } from './asset-documents.js'
 import { assetRequestsOf } from './asset-requests.js'
@@ -10,7 +10,6 @@ import { Asset, assetFields, AssetRequest, assetRequestFields, assetSchemas } fr
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100, examples: ['AS-1234-5678-9012'] }) })
 const config = { permission: 'requests:read' } as const
-const SELECT = 'Hidden by `select(-…)`: items, params, configuration. Added by `select(…)`: template, pending_request, pending_request.template, product.capabilities.'
 
 export const assetRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [...assetSchemas, AssetRequest]) app.addSchema(schema)
@@ -21,8 +20,8 @@ export const assetRoutes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'listAssets',
       tags: ['assets'],
       summary: 'List assets',
-      description: `The newest first. A vendor is not shown drafts. ${SELECT}`,
-      querystring: listQuerySchema(assetFields),
+      description: 'The newest first. A vendor is not shown drafts.',
+      querystring: listQuerySchema(assetFields, ASSET_PARTS),
       response: { 200: listSchema(ref(Asset), 'The assets'), 400: problem('query-invalid') },
     },
   }, async (request, reply) => {
@@ -38,9 +37,10 @@ export const assetRoutes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['assets'],
       summary: 'Read an asset',
       description: 'The items as last approved, the parameters as they are: of an asset that is processing, those of its purchase. ' +
-        `Secret parameters are in clear. ${SELECT}`,
+        'Secret parameters are in clear.',
       params: IdParams,
-      response: { 200: ref(Asset), 404: problem('asset-not-found') },
+      querystring: selectQuerySchema(ASSET_PARTS),
+      response: { 200: ref(Asset), 400: problem('query-invalid'), 404: problem('asset-not-found') },
     },
   }, async (request) => {
     const asset = await findAsset(app.db, request.account, request.params.id)

@@ -3,7 +3,7 @@ import { Kysely, sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config.js'
 import { connectDatabase } from '../../src/database/connect.js'
-import { list, listQuerySchema, rqlFields, selection } from '../../src/plugins/rql/index.js'
+import { list, listQuerySchema, rqlFields, selection, selectQuerySchema } from '../../src/plugins/rql/index.js'
 import { problemReplies } from '../../src/plugins/problems.js'
 import { schemaController } from '../../src/plugins/validation.js'
 import { Problem } from '../../src/problems.js'
@@ -185,8 +185,9 @@ t.test('as Connect asks', async (t) => {
 
 // Guarantee: select hides what is shown and shows what is hidden, by any of its names; it narrows an answer to nothing else.
 t.test('select', async (t) => {
+  const parts = { template: true, 'asset.items': { shown: true, aliases: ['items'] }, 'asset.product.capabilities': false }
   const shownBy = (query: string) => {
-    const { shows } = selection({ raw: { url: `/v1/requests/PR-1?${query}` } }, { template: true, 'asset.items': { shown: true, aliases: ['items'] }, 'asset.product.capabilities': false })
+    const { shows } = selection({ raw: { url: `/v1/requests/PR-1?${query}` } }, parts)
     return [shows('template'), shows('asset.items'), shows('asset.product.capabilities')].map(Number).join('')
   }
   t.equal(shownBy(''), '110')
@@ -198,6 +199,10 @@ t.test('select', async (t) => {
   t.equal(shownBy('select(-items,asset.items)'), '110', 'the last word counts')
   t.equal(shownBy('select(-nothing,toString)'), '110', 'what is not known is ignored')
   t.throws(() => shownBy('select(-)'), new Problem('query-invalid', 'a name is expected, at character 9 of the decoded query'))
+  const described = 'Comma-separated; also as select(…). Hide with "-": template, asset.items. Add: asset.product.capabilities.'
+  for (const schema of [selectQuerySchema(parts), listQuerySchema(fields, parts)]) {
+    t.match(schema, { anyOf: [{}, { properties: { select: { description: described, examples: ['-template'] } } }] }, 'the API reference says so')
+  }
 })
 
 // Guarantee: resources are found by what stands in their lists: a product by a name of a shop for it, a pool by a product it serves, an

@@ -1,7 +1,7 @@
 import { Type, type Static, type TSchema, type TUnsafe } from 'typebox'
 import type { Field, FieldDeclaration, Fields, FieldType } from './fields.js'
 import type { Operator } from './query.js'
-import type { Selectable } from './select.js'
+import type { Part } from './select.js'
 
 const EXAMPLE: Record<FieldType, string> = { text: 'text', integer: '10', bigint: '10', boolean: 'true', timestamp: '2026-01-31T10:15:00Z' }
 
@@ -36,7 +36,7 @@ const openQuery = (properties: object): TSchema => Type.Unsafe<unknown>({ anyOf:
  * and is judged by {@link list}. (`{}` comes first: a validator that has found one alternative to hold looks no further.)
  * `selectable` is what the route gives to {@link selection}.
  */
-export function listQuerySchema (fields: Fields, selectable: Record<string, Selectable> = {}): TSchema {
+export function listQuerySchema (fields: Fields, selectable: Record<string, Part> = {}): TSchema {
   const declared = Object.entries<FieldDeclaration>(fields.declared)
   const sortable = declared.filter(([name, { ordering }]) => ordering === true || name === 'id').map(([name]) => name)
   const searched = declared.filter(([, { search }]) => search === true).map(([name]) => name)
@@ -51,11 +51,11 @@ export function listQuerySchema (fields: Fields, selectable: Record<string, Sele
 }
 
 /** Likewise of a single resource that has parts to {@link selection select}. */
-export function selectQuerySchema (selectable: Record<string, Selectable>): TSchema {
+export function selectQuerySchema (selectable: Record<string, Part>): TSchema {
   return openQuery(selectProperty(selectable))
 }
 
-function selectProperty (selectable: Record<string, Selectable>): object {
+function selectProperty (selectable: Record<string, Part>): object {
   const parts = Object.entries(selectable).map(([name, part]) => ({ name, shown: typeof part === 'boolean' ? part : part.shown }))
   if (parts.length === 0) return {}
   const [hidden, shown] = [false, true].map((is) => parts.filter((part) => part.shown === is).map(({ name }) => name).join(', '))

@@ -1,7 +1,7 @@
 import { parseQuery } from './parse.js'
 
 /** By name: whether it is shown where the caller does not say, and other names for it. */
-export type Selectable = boolean | { shown: boolean, aliases?: readonly string[] }
+export type Part = boolean | { shown: boolean, aliases?: readonly string[] }
 
 /** Which of the parts that can be hidden or added an answer has. */
 export interface Selection<Name extends string> { shows: (name: Name) => boolean }
@@ -12,7 +12,7 @@ export interface Selection<Name extends string> { shows: (name: Name) => boolean
  *
  * @throws Problem query-invalid  the query cannot be read
  */
-export function selection<Name extends string> (request: { raw: { url?: string | undefined } }, declared: Record<Name, Selectable>): Selection<Name> {
+export function selection<Name extends string> (request: { raw: { url?: string | undefined } }, declared: Record<Name, Part>): Selection<Name> {
   const { select = [] } = parseQuery(request.raw.url ?? '')
   return {
     shows (name) {
