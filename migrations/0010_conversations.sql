@@ -15,6 +15,8 @@ create table conversations (
 );
 create index conversations_created on conversations (account_id, created_at);
 create index conversations_provider on conversations (provider_id, created_at);
+create index conversations_provider_id on conversations (provider_id, id);
+create index conversations_provider_instance on conversations (provider_id, instance_id);
 
 -- A row is one message of a conversation.
 create table messages (

@@ -35,6 +35,10 @@ import { parameterRoutes } from './products/parameters/routes.js'
 import { productRoutes } from './products/routes.js'
 import { templateRoutes } from './products/templates/routes.js'
 import { versionRoutes } from './products/versions/routes.js'
+import { requestFormRoutes } from './requests/form-routes.js'
+import { requestMoveRoutes } from './requests/move-routes.js'
+import { requestParameterRoutes } from './requests/parameter-routes.js'
+import { requestRoutes } from './requests/routes.js'
 import type { Keyring } from './sealing.js'
 import { accountRequestRoutes } from './tiers/account-requests/routes.js'
 import { tierAccountRoutes } from './tiers/accounts/routes.js'
@@ -94,6 +98,10 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(tierAccountRoutes, { prefix: '/v1' })
   await app.register(accountRequestRoutes, { prefix: '/v1' })
   await app.register(assetRoutes, { prefix: '/v1' })
+  await app.register(requestRoutes, { prefix: '/v1' })
+  await app.register(requestMoveRoutes, { prefix: '/v1' })
+  await app.register(requestFormRoutes, { prefix: '/v1' })
+  await app.register(requestParameterRoutes, { prefix: '/v1' })
   await app.register(deliveryRoutes, { prefix: '/v1' })
   await app.register(conversationRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })

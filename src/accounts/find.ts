@@ -1,11 +1,12 @@
 import type { Reader } from '../database/connect.js'
 import { Problem } from '../problems.js'
+import type { AccountType } from './create-account.js'
 
-export interface AccountRow { id: string, name: string, type: string, created_at: Date }
+type AccountRow = Awaited<ReturnType<ReturnType<typeof accountsSeenBy>['executeTakeFirstOrThrow']>>
 
 /** An account in Connect's shape. */
-export function accountBody ({ id, name, type, created_at }: AccountRow) {
-  return { id, name, type: type as 'operator' | 'vendor' | 'provider', events: { created: { at: created_at } } }
+export function accountBody ({ created_at, ...account }: AccountRow) {
+  return { ...account, events: { created: { at: created_at } } }
 }
 
 /**
@@ -19,7 +20,7 @@ export async function findAccount (db: Reader, caller: { id: string, type: strin
   return account
 }
 
-const API_KEY_COLUMNS = ['id', 'account_id', 'name', 'permissions', 'created_at', 'expires_at', 'revoked_at'] as const
+const API_KEY_COLUMNS = ['id', 'account_id', 'name', 'email', 'permissions', 'created_at', 'expires_at', 'revoked_at'] as const
 
 /**
  * One API key that the caller may see, without its secret, which nobody has.
@@ -34,7 +35,7 @@ export async function findApiKey (db: Reader, caller: { id: string, type: string
 
 /** The accounts that a caller may see: the operator all, anybody else its own. */
 export function accountsSeenBy (db: Reader, { id, type }: { id: string, type: string }) {
-  const accounts = db.selectFrom('accounts').select(['id', 'name', 'type', 'created_at'])
+  const accounts = db.selectFrom('accounts').select(['id', 'name', 'type', 'brand', 'external_id', 'countries', 'created_at']).$narrowType<{ type: AccountType }>()
   return type === 'operator' ? accounts : accounts.where('id', '=', id)
 }
 

@@ -9,10 +9,13 @@ import { Problem } from '../problems.js'
 import { createAccount } from './create-account.js'
 import { createApiKey } from './create-api-key.js'
 import { accountBody, accountsSeenBy, apiKeysSeenBy, findAccount, findApiKey } from './find.js'
+import { findUser, userBody, usersOf } from './find-user.js'
 import { PRESETS, type Permission } from './permissions.js'
-import { renameAccount } from './rename-account.js'
 import { revokeApiKey } from './revoke-api-key.js'
-import { Account, accountFields, ApiKey, apiKeyFields, ApiKeyWithSecret, ChangedAccount, NewAccount, NewApiKey } from './schema.js'
+import {
+  Account, AccountChange, accountFields, ApiKey, apiKeyFields, ApiKeyWithSecret, NewAccount, NewApiKey, User, userFields, UserParams,
+} from './schema.js'
+import { updateAccount } from './update-account.js'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) })
 
@@ -30,7 +33,7 @@ function grantedPermissions (caller: Caller, body: Static<typeof NewApiKey>): re
 }
 
 export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  for (const schema of [Account, ApiKey, ApiKeyWithSecret]) app.addSchema(schema)
+  for (const schema of [Account, User, ApiKey, ApiKeyWithSecret]) app.addSchema(schema)
 
   app.post('/accounts', {
     config: { permission: 'accounts:write' },
@@ -44,10 +47,10 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
       response: { 201: ref(Account) },
     },
   }, async (request, reply) => {
-    const { name, type } = request.body
+    const { name, type, brand, external_id, countries } = request.body
     if (request.account.type !== 'operator') throw new Problem('forbidden', 'only the operator makes accounts')
     const { id, status } = await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) =>
-      ({ id: await createAccount(trx, { name, type }, request.account.key_id), status: 201 }))
+      ({ id: await createAccount(trx, { name, type, brand, external_id, countries }, request.account.key_id), status: 201 }))
     return reply.code(status as 201).header('location', `/v1/accounts/${id}`).send(accountBody(await findAccount(app.db, request.account, id)))
   })
 
@@ -80,16 +83,46 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     schema: {
       operationId: 'renameAccount',
       tags: ['accounts'],
-      summary: 'Rename an account',
-      description: 'Your own; the operator renames any. A vendor\'s name stands under the mails to its customers.',
+      summary: 'Rename or describe an account',
+      description: 'Your own; the operator any. A vendor\'s name stands under the mails to its customers.',
       params: IdParams,
-      body: ChangedAccount,
+      body: AccountChange,
       response: { 200: ref(Account), 404: problem('account-not-found') },
     },
-  }, async ({ account, params, body }) => {
+  }, async ({ account, params, body: { name, brand, external_id, countries } }) => {
     const { id } = await findAccount(app.db, account, params.id)
-    await inTransaction(app.db, (trx) => renameAccount(trx, id, body.name, account.key_id))
+    await inTransaction(app.db, (trx) => updateAccount(trx, id, { name, brand, external_id, countries }, account.key_id))
     return accountBody(await findAccount(app.db, account, id))
+  })
+
+  app.get('/accounts/:id/users', {
+    config: { permission: 'accounts:read' },
+    schema: {
+      operationId: 'listUsers',
+      tags: ['accounts'],
+      summary: 'List the users of an account',
+      description: 'Its API keys that are neither revoked nor expired; requests are assigned to them.',
+      params: IdParams,
+      querystring: listQuerySchema(userFields),
+      response: { 200: listSchema(ref(User), 'The users'), 400: problem('query-invalid'), 404: problem('account-not-found') },
+    },
+  }, async (request, reply) => {
+    const { id } = await findAccount(app.db, request.account, request.params.id)
+    return (await list(request, reply, { query: usersOf(app.db, id), fields: userFields, defaultOrdering: 'created_at' })).map(userBody)
+  })
+
+  app.get('/accounts/:id/users/:user_id', {
+    config: { permission: 'accounts:read' },
+    schema: {
+      operationId: 'getUser',
+      tags: ['accounts'],
+      summary: 'Read a user of an account',
+      params: UserParams,
+      response: { 200: ref(User), 404: problem('account-not-found', 'api-key-not-found') },
+    },
+  }, async ({ account, params }) => {
+    const { id } = await findAccount(app.db, account, params.id)
+    return userBody(await findUser(app.db, id, params.user_id))
   })
 
   app.post('/api-keys', {
@@ -108,7 +141,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox = async (app) => {
     const account_id = body.account_id ?? account.id
     if (account_id !== account.id && account.type !== 'operator') throw new Problem('account-not-found')
     const permissions = grantedPermissions(account, body)
-    const wanted = { account_id, name: body.name, permissions, expires_at: body.expires_at }
+    const wanted = { account_id, name: body.name, email: body.email, permissions, expires_at: body.expires_at }
     const { id, status, secret } = await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) =>
       ({ ...await createApiKey(trx, wanted, account.key_id), status: 201 }))
     const key = await findApiKey(app.db, account, id)

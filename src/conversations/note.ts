@@ -1,11 +1,9 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
+import { conversationId } from './conversation-id.js'
 
 /** What a conversation is about: a request, by its id. `actor`: the API key that caused it, null or absent for the service itself. */
 export interface Note { account_id: string, instance_id: string, text: string, actor?: string | null | undefined }
-
-/** `PR-1-2-3-001` is talked about in `CO-1-2-3-001`; only a tier account request, whose digits could be a request's, keeps its prefix. */
-const conversationId = (instance_id: string): string => `CO-${instance_id.replace(/^(PR|TCR)-/, '')}`
 
 /**
  * Opens the conversation about a request, in the transaction that makes the request, and returns its id. Both sides see it.

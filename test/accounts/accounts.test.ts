@@ -13,7 +13,7 @@ t.test('accounts', async (t) => {
   const made = await as(operator)('POST', '/v1/accounts', { name: 'Vendor', type: 'vendor', object: 'ignored' })
   t.equal(made.statusCode, 201)
   t.match(made.json(), { id: /^VA-\d{3}-\d{3}$/, name: 'Vendor', type: 'vendor', events: { created: { at: /Z$/ } } })
-  t.strictSame(Object.keys(made.json()), ['id', 'name', 'type', 'events'])
+  t.strictSame(Object.keys(made.json()), ['id', 'name', 'type', 'brand', 'external_id', 'countries', 'events'])
   t.match((await as(operator)('POST', '/v1/accounts', { name: 'Provider', type: 'provider' })).json(), { id: /^PA-\d{3}-\d{3}$/ })
   t.equal((await as(operator)('POST', '/v1/accounts', { name: 'x', type: 'operator' })).statusCode, 400, 'operators are not made over HTTP')
   t.equal((await as(vendor)('POST', '/v1/accounts', { name: 'x', type: 'vendor' })).statusCode, 403)
