@@ -9,8 +9,9 @@ import { connectDatabase } from '../../src/database/connect.js'
 import { inTransaction } from '../../src/database/transaction.js'
 import { newKeyMaterial, readKeyring } from '../../src/sealing.js'
 import { callValidator } from '../../src/webhooks/call-validator.js'
-import { claimMessages } from '../../src/webhooks/claim.js'
+import { claimMessages, type ClaimedMessage } from '../../src/webhooks/claim.js'
 import { findValidators } from '../../src/webhooks/find-target.js'
+import { finishMessage } from '../../src/webhooks/finish.js'
 import { ATTEMPTS_MAX, RETRY_DELAYS_MS, retryDelayMs } from '../../src/webhooks/schedule.js'
 import { hang, receiver, status, type Received } from '../support/receiver.js'
 import { until } from '../support/until.js'
@@ -207,7 +208,8 @@ t.test('failures', async (t) => {
   t.match(await eventsOf(it, id), ['webhook.created', ...answers.map(() => 'webhook.message_replayed'), 'webhook.message_replayed', 'webhook.message_failed'])
 })
 
-// Guarantee: an endpoint that is gone, or answers nothing well for days, is called no more; the owner sees why, and what was planned goes out once it is active again.
+// Guarantee: an endpoint that is gone, or answers nothing well for days, is called no more; the owner sees why, and what was planned goes out
+// once it is active again.
 t.test('hopeless endpoints', async (t) => {
   const it = await scene(t)
   const hook = await receiver(t, status(410))
@@ -340,6 +342,24 @@ t.test('a killed worker', async (t) => {
     .set({ status: 'sending', claim_id: 'CL-x', attempts: ATTEMPTS_MAX.change, sent_at: null, next_attempt_at: new Date(0) }).execute()
   t.match(await reaches(it, id, 'failed'), { last_error: 'every try was used up' })
   t.equal((await eventsOf(it, id)).at(-1), 'webhook.message_failed')
+})
+
+// Guarantee: a worker that was so slow that its claim lapsed writes nothing over what the next one does.
+t.test('a lapsed claim', async (t) => {
+  const it = await scene(t)
+  const { id } = await makeWebhook(it, 'https://hooks.example.com/', CHANGE)
+  await tell(it, changeOf(it))
+  const claim = async (lease_ms: number) => (await inTransaction(it.db, (trx) => claimMessages(trx, { concurrency: 10, busy: [], lease_ms })))[0] as ClaimedMessage
+  const first = await claim(0)
+  const second = await claim(60_000)
+  t.match([first.attempt, second.attempt], [1, 2])
+  const called = { status_code: 200, body: '', retry_after: undefined, error: null, duration_ms: 5 }
+  const sent = { outcome: 'sent' as const, called, response: '', error: null }
+  t.equal(await inTransaction(it.db, (trx) => finishMessage(trx, first, sent)), undefined)
+  t.match(await messagesOf(it, id), [{ status: 'sending', attempt_log: [{ outcome: null }, { outcome: null }] }])
+  t.match(await statistics(it, id), { stats: { triggers: 0 } })
+  t.match(await inTransaction(it.db, (trx) => finishMessage(trx, second, sent)), { status: 'sent', disabled: false })
+  t.match(await statistics(it, id), { stats: { triggers: 1 } })
 })
 
 // Guarantee: several workers share the work, and no message is sent by two of them.
