@@ -77,7 +77,8 @@ create table requests (
   asset_status text,                            -- the asset's status before it, to go back to
   external_attributes jsonb,
   order_id text,                                -- from the pool: the order that fills it
-  pool_note text,                               -- from the pool: why it is not filled
+  pool_note text,                               -- from the pool: why it is not filled, for the vendor
+  waits_for_stock boolean not null default false,
   created_by text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -86,6 +87,7 @@ create table requests (
   constraint requests_approved check ((status = 'approved') = (effective_date is not null)),
   constraint requests_scheduled check (status <> 'scheduled' or planned_date is not null),
   constraint requests_form_code check (status = 'inquiring' or form_code is null),
+  constraint requests_waits_for_stock check (not waits_for_stock or (status = 'pending' and order_id is not null)),
   constraint requests_one_text check (template_body is null or sealed_tile is null)
 );
 -- At most one is under way on an asset.
@@ -98,7 +100,7 @@ create index requests_provider on requests (provider_id, created_at);
 create unique index requests_of_provider on requests (provider_id, id);
 create index requests_form on requests (id) where form_code is not null;
 create index requests_drafts on requests (updated_at) where status = 'draft';
-create index requests_order on requests (order_id, account_id) where order_id is not null and status = 'pending';
+create index requests_order on requests (order_id, account_id) where waits_for_stock;
 create index requests_planned on requests (planned_date) where status = 'scheduled';
 
 -- The moves there are, as src/requests/transitions.ts has them: nothing else gets past, whoever writes.

@@ -26,6 +26,8 @@ export interface Config {
   /** undefined: made once and kept under data_dir, on the embedded default only */
   latchkey_keys: string | undefined
   request_timeout_ms: number
+  /** a vendor that lists requests by nothing is answered the pending ones */
+  requests_default_pending: boolean
   /** how long a claimed delivery belongs to its worker without a sign of life */
   delivery_lease_ms: number
   worker_poll_ms: number
@@ -99,6 +101,7 @@ export function readConfig (env: NodeJS.ProcessEnv = process.env): Config {
     log_level,
     latchkey_keys: env['LATCHKEY_KEYS'] || undefined,
     request_timeout_ms: integer(env, 'REQUEST_TIMEOUT_MS', 15_000, 100, 600_000),
+    requests_default_pending: env['REQUESTS_DEFAULT_PENDING'] !== 'off',
     delivery_lease_ms: integer(env, 'DELIVERY_LEASE_MS', 20_000, 1000, 600_000),
     worker_poll_ms: integer(env, 'WORKER_POLL_MS', 250, 10, 60_000),
     worker_concurrency: integer(env, 'WORKER_CONCURRENCY', 4, 1, 100),

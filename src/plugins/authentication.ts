@@ -16,6 +16,8 @@ declare module 'fastify' {
     permission?: Permission
     /** the route checks its caller by other means, or needs no check */
     public?: boolean
+    /** a caller without a key may give a code in the query instead, which the route checks */
+    or_code?: boolean
   }
 }
 
@@ -56,8 +58,8 @@ export const authentication = fp(async (app: FastifyInstance) => {
     if (config?.permission === undefined && config?.public !== true) throw new Error(`${String(method)} ${url} declares no permission, nor that it is public`)
   })
   app.addHook('onRequest', async (request) => {
-    const { permission } = request.routeOptions.config
-    if (permission === undefined) return
+    const { permission, or_code } = request.routeOptions.config
+    if (permission === undefined || (or_code === true && Object.hasOwn(request.query as object, 'code'))) return
     request.account = await callerOf(app.db, authorizationOf(request.raw))
     if (!request.account.permissions.includes(permission)) {
       throw new Problem('forbidden', { detail: `the API key lacks the permission ${permission}`, params: { permission } })

@@ -1,0 +1,49 @@
+import type { Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+import type { Keyring } from '../sealing.js'
+import { fillFromPool } from './fill-from-pool.js'
+import { missingOf } from './missing-of.js'
+import { move } from './move.js'
+import { SERVICE, type Actor, type RequestRow } from './request-row.js'
+import { inquiringTexts, pendingTexts } from './texts.js'
+import type { RequestType } from './transitions.js'
+
+/** Of these the buyer says something: the others ask for no value. */
+const ASKING: readonly RequestType[] = ['purchase', 'change']
+
+/**
+ * Moves a request on to where it can be worked at: to tiers_setup while a reseller of its chain is not set up, to inquiring while a required
+ * ordering parameter is empty, else to pending, and from there to approved if a pool fills it.
+ */
+export async function proceed (trx: Transaction<Database>, keyring: Keyring, request: RequestRow, verb: 'purchase' | 'submit' | 'advance', actor: Actor): Promise<RequestRow> {
+  const waits = verb === 'advance' ? [] : await setupsOf(trx, keyring, request, actor)
+  if (waits.length > 0) {
+    const waiting = await move(trx, request, verb, actor, { to: 'tiers_setup' })
+    await waitFor(trx, waiting, waits)
+    return waiting
+  }
+  if (ASKING.includes(request.type) && (await missingOf(trx, keyring, request, 'ordering')).length > 0) {
+    return move(trx, request, verb, actor, { to: 'inquiring', set: await inquiringTexts(trx, keyring, request) })
+  }
+  return fillFromPool(trx, keyring, await move(trx, request, verb, actor, { to: 'pending', set: await pendingTexts(trx, request) }))
+}
+
+/** Likewise for a request that was pending before: what it waits for may have come up since. */
+export async function proceedPending (trx: Transaction<Database>, keyring: Keyring, request: RequestRow, actor: Actor): Promise<RequestRow> {
+  const waits = await setupsOf(trx, keyring, request, actor)
+  if (waits.length === 0) return fillFromPool(trx, keyring, request)
+  const waiting = await move(trx, request, 'set_up_tiers', SERVICE)
+  await waitFor(trx, waiting, waits)
+  return waiting
+}
+
+/** The tier configuration requests that a purchase has to wait for; made where there are none yet. */
+async function setupsOf (_trx: Transaction<Database>, _keyring: Keyring, request: RequestRow, _actor: Actor): Promise<string[]> {
+  if (request.type !== 'purchase') return []
+  return []
+}
+
+async function waitFor (trx: Transaction<Database>, { account_id, id }: RequestRow, tier_config_request_ids: readonly string[]): Promise<void> {
+  await trx.insertInto('request_waits').values(tier_config_request_ids.map((tier_config_request_id) => ({ account_id, request_id: id, tier_config_request_id })))
+    .onConflict((conflict) => conflict.doNothing()).execute()
+}
