@@ -22,7 +22,7 @@ export function checkStructured (definition: Pick<Definition, 'type' | 'constrai
   }
 }
 
-function checkCheckbox ({ constraints: { choices = [] } }: Pick<Definition, 'constraints'>, value: Fields): string | undefined {
+function checkCheckbox ({ constraints: { choices } }: Pick<Definition, 'constraints'>, value: Fields): string | undefined {
   const known = choices.map((choice) => choice.value)
   const unknown = Object.keys(value).find((choice) => choices.length > 0 && !known.includes(choice))
   if (unknown !== undefined) return `structured_value has no choice ${shown(unknown)}; there are ${known.join(', ')}`
@@ -51,6 +51,11 @@ function checkAddress (value: Fields): string | undefined {
 export function joinPhone (value: object): string {
   const { country_code = '', area_code = '', phone_number = '', extension = '' } = value as Record<string, string>
   return [country_code, area_code, phone_number, extension === '' ? '' : `ext. ${extension}`].filter((part) => part !== '').join(' ')
+}
+
+/** An address as one line. */
+export function joinAddress (value: object): string {
+  return ADDRESS.map((field) => (value as Record<string, string>)[field] ?? '').filter((line) => line !== '').join(', ')
 }
 
 /** What was given, short enough for a message. */

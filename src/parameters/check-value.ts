@@ -39,12 +39,12 @@ export function checkValue (definition: Checked, { value, structured_value }: Pi
 function checkLength ({ type, constraints: { min_length, max_length } }: Checked, text: string): string | undefined {
   if (isStructured({ type })) return undefined
   const { length } = [...text]
-  if (typeof min_length === 'number' && length < min_length) return `must not be shorter than ${min_length} characters`
-  if (typeof max_length === 'number' && length > max_length) return `must not be longer than ${max_length} characters`
+  if (min_length !== null && length < min_length) return `must not be shorter than ${min_length} characters`
+  if (max_length !== null && length > max_length) return `must not be longer than ${max_length} characters`
   return undefined
 }
 
-function checkText ({ type, constraints: { choices = [] } }: Checked, text: string): string | undefined {
+function checkText ({ type, constraints: { choices } }: Checked, text: string): string | undefined {
   switch (type) {
     case 'text': case 'password': return undefined
     case 'email': return isPlainAddress(text) ? undefined : 'must be one mail address like ada@example.com'

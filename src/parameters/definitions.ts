@@ -1,19 +1,12 @@
 import { sql } from 'kysely'
 import type { Reader } from '../database/connect.js'
+import { constraintsBody } from '../products/parameters/constraints.js'
 import type { PHASES, SCOPES, TYPES } from './schema.js'
 
 export type Scope = typeof SCOPES[number]
 
-export interface Constraints {
-  required?: boolean
-  unique?: boolean
-  reconciliation?: boolean
-  /** what the other side may do with it: a fulfillment parameter shared with "none" is not shown to the provider */
-  shared?: 'view' | 'edit' | 'none' | null
-  min_length?: number | null
-  max_length?: number | null
-  choices?: Array<{ value: string, label?: string, default?: boolean }>
-}
+/** As Connect shows them; `shared`: what the other side may do with it. A fulfillment parameter shared with "none" is not shown to the provider. */
+export type Constraints = ReturnType<typeof constraintsBody>
 
 /** What a product asks for under one name. */
 export interface Definition {
@@ -53,5 +46,5 @@ export async function definitionsOfProducts (
     join product_parameters p on p.account_id = of.account_id and p.product_id = of.product_id
     where p.scope = any(${scopes}::text[])
     order by p.product_id, p.position, p.id`.execute(db)
-  return rows
+  return rows.map((row) => ({ ...row, constraints: constraintsBody(row.constraints, row) }))
 }

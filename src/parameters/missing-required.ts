@@ -10,6 +10,6 @@ export function missingRequired (
 ): string[] {
   const filled = new Set(params.filter(({ value, structured_value }) => !isEmpty(value) || !isEmpty(structured_value)).map(({ id }) => id))
   return definitions
-    .filter((definition) => definition.phase === phase && definition.constraints.required === true && !['heading', 'content'].includes(definition.type))
+    .filter((definition) => definition.phase === phase && definition.constraints.required && !['heading', 'content'].includes(definition.type))
     .filter(({ name }) => !filled.has(name)).map(({ name }) => name)
 }

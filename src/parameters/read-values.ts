@@ -63,8 +63,8 @@ function paramOf (definition: Definition, value: StoredValue | undefined): Param
     value_error: value?.value_error ?? '',
     ...(value?.structured_value ? { structured_value: value.structured_value } : {}),
     ...(value?.structured_error ? { structured_error: value.structured_error } : {}),
-    value_choices: (constraints.choices ?? []).map(({ value, label = value, ...choice }) => ({ value, label, ...choice })),
+    value_choices: constraints.choices,
     constraints,
-    reconciliation: constraints.reconciliation === true,
+    reconciliation: constraints.reconciliation,
   }
 }

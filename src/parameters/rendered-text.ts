@@ -1,5 +1,5 @@
 import type { Keyring } from '../sealing.js'
-import { joinPhone } from './check-structured.js'
+import { joinAddress, joinPhone } from './check-structured.js'
 import { renderTemplate } from './render-template.js'
 import type { Param } from './schema.js'
 import type { Owner } from './stored-values.js'
@@ -26,7 +26,7 @@ function textOf ({ type, value, structured_value }: Param): string {
   if (structured_value === undefined) return value
   switch (type) {
     case 'checkbox': return Object.entries(structured_value).filter(([, ticked]) => ticked === true).map(([choice]) => choice).join(', ')
-    case 'address': return Object.values(structured_value).filter((line) => typeof line === 'string' && line !== '').join(', ')
+    case 'address': return joinAddress(structured_value)
     case 'phone': return joinPhone(structured_value)
     default: return JSON.stringify(structured_value)
   }
