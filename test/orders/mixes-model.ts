@@ -43,6 +43,17 @@ export class Model {
     return true
   }
 
+  /** Nobody has seen a key in a mix, so all that it held is for sale again. */
+  cancel (order: number): void {
+    for (const line of this.orders[order] ?? []) {
+      const pool = this.pool(line.pool)
+      pool.queue = pool.queue.filter((other) => other !== line)
+      pool.stock += line.filled
+      Object.assign(line, { slots: 0, filled: 0, failed: true })
+    }
+    for (const at of this.pools.keys()) this.fill(at)
+  }
+
   load (at: number, count: number): void {
     const pool = this.pool(at)
     pool.stock += count
@@ -80,6 +91,6 @@ export class Model {
   }
 
   statusOf ({ filled, slots, failed }: ModelLine): string {
-    return filled === slots ? 'fulfilled' : filled > 0 ? 'partial' : failed ? 'unfulfilled' : 'backordered'
+    return slots > 0 && filled === slots ? 'fulfilled' : filled > 0 ? 'partial' : failed ? 'unfulfilled' : 'backordered'
   }
 }

@@ -1,4 +1,6 @@
-// The steps of a mix as calls of the API.
+// The steps of a mix as calls of the API; a cancellation as its caller makes it.
+import { inTransaction } from '../../src/database/transaction.js'
+import { cancelOrder } from '../../src/orders/cancel.js'
 import { testAccount, type TestApp } from '../support/app.js'
 import { callsOf, makePool, makeProduct, type Call } from '../support/vendor.js'
 import { messageOf } from '../support/webhooks.js'
@@ -12,26 +14,31 @@ export class Vendor {
   #number = 0
   #keys = 0
   readonly app: TestApp['app']
+  readonly db: TestApp['db']
+  readonly account_id: string
   readonly call: Call
   readonly pools: readonly string[]
   readonly source: { id: string, secret: string }
 
-  constructor (app: TestApp['app'], call: Call, pools: readonly string[], source: { id: string, secret: string }) {
+  constructor ({ app, db }: TestApp, account_id: string, call: Call, pools: readonly string[], source: { id: string, secret: string }) {
     this.app = app
+    this.db = db
+    this.account_id = account_id
     this.call = call
     this.pools = pools
     this.source = source
   }
 
-  static async open ({ app, db }: TestApp, pools: ReadonlyArray<{ rule: string, policy: Policy }>): Promise<Vendor> {
-    const call = callsOf(app, await testAccount(db, 'vendor'))
+  static async open (service: TestApp, pools: ReadonlyArray<{ rule: string, policy: Policy }>): Promise<Vendor> {
+    const account = await testAccount(service.db, 'vendor')
+    const call = callsOf(service.app, account)
     const ids: string[] = []
     for (const [at, { rule, policy }] of pools.entries()) {
       const product_id = await makeProduct(call, `sku-${at}`)
       ids.push(await makePool(call, { product_ids: [product_id], mode: 'live', quantity_rule: rule, on_shortage: policy }))
     }
     const source = await call('POST', '/v1/payment-sources', { kind: 'standard-webhooks', name: 'shop' })
-    return new Vendor(app, call, ids, source.json())
+    return new Vendor(service, account.account_id, call, ids, source.json())
   }
 
   next (): number { return this.#number++ }
@@ -61,6 +68,11 @@ export class Vendor {
 
   async setPolicy (pool: number, policy: Policy): Promise<number> {
     return (await this.call('PUT', `/v1/pools/${this.pools[pool]}`, { on_shortage: policy })).statusCode
+  }
+
+  async cancel (order_id: string): Promise<undefined> {
+    await inTransaction(this.db, (trx) => cancelOrder(trx, { account_id: this.account_id, order_id, actor: null, reason: 'test' }))
+    return undefined
   }
 
   async resend (id: string): Promise<number> { return (await this.call('POST', `/v1/orders/${id}/resend`)).statusCode }

@@ -25,10 +25,12 @@ const steps = {
   policy: fc.record({ kind: fc.constant('policy' as const), pool: poolAt, policy: fc.constantFrom(...POLICIES) }),
   resend: fc.record({ kind: fc.constant('resend' as const), which: fc.nat() }),
   withdraw: fc.record({ kind: fc.constant('withdraw' as const), pool: poolAt }),
+  cancel: fc.record({ kind: fc.constant('cancel' as const), which: fc.nat() }),
 }
 const anyStep = fc.oneof(
   { weight: 4, arbitrary: steps.load }, { weight: 8, arbitrary: steps.order }, { weight: 3, arbitrary: steps.repeat }, { weight: 1, arbitrary: steps.unknown },
-  { weight: 2, arbitrary: steps.policy }, { weight: 1, arbitrary: steps.resend }, { weight: 1, arbitrary: steps.withdraw })
+  { weight: 2, arbitrary: steps.policy }, { weight: 1, arbitrary: steps.resend }, { weight: 1, arbitrary: steps.withdraw },
+  { weight: 2, arbitrary: steps.cancel })
 type Step = typeof anyStep extends fc.Arbitrary<infer S> ? S : never
 const shops = fc.array(fc.record({ rule: fc.constantFrom(...RULES), policy: fc.constantFrom(...POLICIES) }), { minLength: POOLS, maxLength: POOLS })
 
@@ -60,6 +62,9 @@ async function play (vendor: Vendor, model: Model, step: Step): Promise<void> {
     if (model.pool(step.pool).stock > 0) model.withdraw(step.pool)
   } else if (placed === undefined) {
     // nothing to repeat yet
+  } else if (step.kind === 'cancel') {
+    await vendor.cancel(placed.id)
+    model.cancel(vendor.placed.indexOf(placed))
   } else if (step.kind === 'resend') {
     const held = model.orders[vendor.placed.indexOf(placed)]?.some((line) => line.filled > 0) === true
     equal('a resend', await vendor.resend(placed.id), held ? 202 : 409)
@@ -90,7 +95,7 @@ async function check (t: Test, property: fc.IAsyncProperty<any>, numRuns: number
   await fc.assert(property, { seed, numRuns, interruptAfterTimeLimit: 60_000, endOnFailure: false })
 }
 
-// Guarantee (A1, A3, A4, A5, A6, A7): whatever was loaded, ordered, repeated, refused, changed, sent again or withdrawn, every client is told, every
+// Guarantee (A1, A3, A4, A5, A6, A7): whatever was loaded, ordered, repeated, refused, changed, sent again, withdrawn or cancelled, every client is told, every
 // pool holds and every line has what the model says: first come first served, the head of a queue blocks, a repeat changes nothing.
 t.test('a mix, step by step', { timeout: 110_000 }, async (t) => {
   const service = await testApp(t)
@@ -112,15 +117,17 @@ t.test('a mix, step by step', { timeout: 110_000 }, async (t) => {
 t.test('a mix, in rounds at once', { timeout: 110_000 }, async (t) => {
   const service = await testApp(t)
   const round = fc.array(fc.oneof({ weight: 2, arbitrary: steps.load }, { weight: 6, arbitrary: steps.order }, { weight: 1, arbitrary: steps.policy },
-    { weight: 1, arbitrary: steps.withdraw }), { minLength: 3, maxLength: 8 })
+    { weight: 1, arbitrary: steps.withdraw }, { weight: 2, arbitrary: steps.cancel }), { minLength: 3, maxLength: 8 })
   await check(t, fc.asyncProperty(shops, fc.array(round, { minLength: 2, maxLength: 4 }), async (pools, rounds) => {
     const vendor = await Vendor.open(service, pools)
     const roundOf = new Map<string, number>()
     for (const [at, mix] of rounds.entries()) {
+      const earlier = [...roundOf.keys()]
       const statuses = await Promise.all(mix.map(async (step) => {
         if (step.kind === 'load') return vendor.load(step.pool, step.fresh, 0).then(() => 201)
         if (step.kind === 'policy') return vendor.setPolicy(step.pool, step.policy)
         if (step.kind === 'withdraw') return vendor.withdraw(step.pool)
+        if (step.kind === 'cancel') return earlier.length === 0 ? undefined : vendor.cancel(earlier[step.which % earlier.length] as string)
         const { status, id } = await vendor.order(vendor.next(), step.lines, step.by)
         if (status < 300) roundOf.set(id, at)
         return status

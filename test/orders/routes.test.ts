@@ -2,9 +2,13 @@ import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { PERMISSIONS } from '../../src/accounts/permissions.js'
 import { idempotencyLock } from '../../src/database/once.js'
+import { inTransaction } from '../../src/database/transaction.js'
+import { cancelOrder } from '../../src/orders/cancel.js'
+import { placeWithin } from '../../src/orders/place-within.js'
 import { testAccount, testApp, type TestApp } from '../support/app.js'
 import { assertInvariants } from '../support/invariants.js'
 import { callsOf, keys, load, makePool, makeProduct, orderOf, stockOf, type Call } from '../support/vendor.js'
+import { arrivalOf } from './support.js'
 
 interface Shop extends TestApp { call: Call, product_id: string, pool_id: string, place: (order: object, headers?: Record<string, string>) => ReturnType<Call> }
 
@@ -291,4 +295,24 @@ t.test('lists, tenancy and permissions', async (t) => {
     t.match((await callsOf(shop.app, other)(method, url, body)).json(), { status: 403, params: { permission } })
   }
   await assertInvariants(t, shop.db)
+})
+
+// Guarantee: an order of a request, which has no address, is read and listed as any other, and so is a cancelled one: it holds nothing, and shows what was
+// revoked. The API itself takes no order without an address.
+t.test('an order without an address, cancelled', async (t) => {
+  const { db, vendor, call, product_id } = await shopOf(t)
+  const arrival = arrivalOf({ account_id: vendor.account_id }, [[product_id, 2]], 'PR-1', { source_id: 'requests', customer: {} })
+  const { id } = await inTransaction(db, (trx) => placeWithin(trx, arrival))
+  t.match((await call('GET', `/v1/orders/${id}`)).json(), { customer: {}, source_id: 'requests', fulfillment_status: 'fulfilled', deliveries: [] })
+  t.match((await call('GET', '/v1/orders')).json(), [{ id, customer: {} }])
+  t.match((await call('POST', `/v1/orders/${id}/resend`)).json(), { detail: 'the order has no mail address' })
+  const [seen] = (await call('GET', `/v1/orders/${id}`)).json<{ line_items: Array<{ licenses: Array<{ id: string }> }> }>().line_items[0]?.licenses ?? []
+  await call('POST', `/v1/licenses/${seen?.id}/reveal`)
+  await inTransaction(db, (trx) => cancelOrder(trx, { account_id: vendor.account_id, order_id: id, actor: vendor.key_id, reason: 'test' }))
+  t.match((await call('GET', `/v1/orders/${id}`)).json(), {
+    status: 'cancelled', fulfillment_status: 'unfulfilled', line_items: [{ slots: 0, fulfillment_status: 'unfulfilled', licenses: [{ id: seen?.id, state: 'revoked' }] }],
+  })
+  t.equal((await call('POST', `/v1/orders/${id}/resend`)).statusCode, 409)
+  t.equal((await call('POST', '/v1/orders', orderOf('A-1', { customer: {} }))).statusCode, 400)
+  await assertInvariants(t, db)
 })

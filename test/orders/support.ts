@@ -14,7 +14,7 @@ export const keys = (n: number, prefix = 'KEY'): string[] => range(n).map((i) =>
 
 /** A new order of these lines; a line may name its pool. */
 export function arrivalOf (
-  shop: Shop, lines: Array<[product: string, quantity: number, pool_id?: string]>, external_id = newId('OR'), more: Partial<PaidOrder> = {}
+  shop: Pick<Shop, 'account_id'>, lines: Array<[product: string, quantity: number, pool_id?: string]>, external_id = newId('OR'), more: Partial<PaidOrder> = {}
 ): Arrival {
   return {
     account_id: shop.account_id,
