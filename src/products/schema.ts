@@ -111,7 +111,6 @@ export const momentFields = (table: string) => ({
 export const productFields = rqlFields({
   id: { type: 'text', column: 'products.id', example: 'PRD-123-456-789', search: true },
   name: { type: 'text', column: 'products.name', example: 'Pro', ordering: true, search: true },
-  external_ids: { type: 'text', column: 'r.ref', relation: 'external_ids', example: 'sku-pro', search: true },
   status: { type: 'text', column: 'products.status', values: STATUSES, ordering: true },
   version: { type: 'integer', column: 'products.version', ordering: true },
   'owner.id': { type: 'text', column: 'products.account_id', example: 'VA-123-456' },
@@ -119,9 +118,4 @@ export const productFields = rqlFields({
   'category.id': { type: 'text', column: sql`products.category ->> 'id'` },
   'category.name': { type: 'text', column: sql`products.category ->> 'name'`, example: 'Photo' },
   ...momentFields('products'),
-}, {
-  relations: {
-    external_ids: (where) => sql`exists (select from product_refs r where r.account_id = products.account_id and r.product_id = products.id
-      and r.ref <> products.id and ${where})`,
-  },
 })
