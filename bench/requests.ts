@@ -255,7 +255,8 @@ async function load (port: number, authorization: string): Promise<void> {
 
 async function benchPurchases (at: Stage, port: number, provider: string): Promise<void> {
   printHead(`\npurchases filled and approved per second, ${CONNECTIONS} connections, against orders, ${ROUNDS} rounds of ${SECONDS} s each, in turn`)
-  const { id, secret } = await inTransaction(at.db, (trx) => createSource(trx, at.keyring, { account_id: ACCOUNT, kind: 'standard-webhooks', name: 'bench', mode: 'live' }, 'bench'))
+  const source = { account_id: ACCOUNT, kind: 'standard-webhooks', name: 'bench', mode: 'live' } as const
+  const { id, secret } = await inTransaction(at.db, (trx) => createSource(trx, at.keyring, source, 'bench'))
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64')
   const buy = (): Promise<number> => throughput(port, () => purchase(provider), (status, body) => status === '201' && body.includes('"status":"approved"'))
   const pay = (): Promise<number> => throughput(port, () => order(id, key), (status) => status === '200')
