@@ -67,8 +67,9 @@ create table tier_configs (
   status text not null constraint tier_configs_status check (status in ('processing', 'active')),
   marketplace_id text,
   contract_id text,
-  template_id text,
+  template_id text,                             -- of the last approval
   template_body text,
+  sealed_tile bytea,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   primary key (account_id, id),
@@ -94,7 +95,7 @@ create table tier_config_requests (
   assignee_id text,
   template_id text,
   template_body text,
-  sealed_tile bytea,
+  sealed_tile bytea,                            -- a text given with the approval instead: it may hold a key
   reason text not null default '',
   notes text not null default '',
   effective_date timestamptz,
@@ -111,3 +112,21 @@ create table tier_config_requests (
 create unique index tier_config_requests_one_open on tier_config_requests (account_id, tier_config_id) where status in ('tiers_setup', 'pending', 'inquiring');
 create index tier_config_requests_status on tier_config_requests (account_id, status, created_at);
 create index tier_config_requests_provider on tier_config_requests (provider_id, created_at);
+create index tier_config_requests_waiting on tier_config_requests (account_id, parent_configuration_id) where status = 'tiers_setup';
+
+-- The moves there are, as src/tiers/config-requests/transitions.ts has them: nothing else gets past, whoever writes.
+create function tier_config_requests_move () returns trigger language plpgsql as $$
+begin
+  if not (old.status, new.status) in (
+    ('draft', 'tiers_setup'), ('draft', 'pending'), ('draft', 'inquiring'),
+    ('tiers_setup', 'pending'), ('tiers_setup', 'inquiring'), ('tiers_setup', 'failed'),
+    ('pending', 'approved'), ('pending', 'failed'), ('pending', 'inquiring'),
+    ('inquiring', 'pending'), ('inquiring', 'failed'))
+  then
+    raise exception 'tier configuration request % cannot go from % to %', old.id, old.status, new.status
+      using errcode = 'check_violation', constraint = 'tier_config_requests_move';
+  end if;
+  return new;
+end $$;
+create trigger tier_config_requests_move before update of status on tier_config_requests
+  for each row when (old.status <> new.status) execute function tier_config_requests_move();

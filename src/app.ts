@@ -42,6 +42,9 @@ import { requestRoutes } from './requests/routes.js'
 import type { Keyring } from './sealing.js'
 import { accountRequestRoutes } from './tiers/account-requests/routes.js'
 import { tierAccountRoutes } from './tiers/accounts/routes.js'
+import { tierConfigRequestMoveRoutes } from './tiers/config-requests/move-routes.js'
+import { tierConfigRequestRoutes } from './tiers/config-requests/routes.js'
+import { tierConfigRoutes } from './tiers/configs/routes.js'
 import { version } from './version.js'
 import { webhookMessageRoutes } from './webhooks/message-routes.js'
 import { webhookRoutes } from './webhooks/routes.js'
@@ -97,6 +100,9 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(paymentSourceRoutes, { prefix: '/v1' })
   await app.register(tierAccountRoutes, { prefix: '/v1' })
   await app.register(accountRequestRoutes, { prefix: '/v1' })
+  await app.register(tierConfigRoutes, { prefix: '/v1' })
+  await app.register(tierConfigRequestRoutes, { prefix: '/v1' })
+  await app.register(tierConfigRequestMoveRoutes, { prefix: '/v1' })
   await app.register(assetRoutes, { prefix: '/v1' })
   await app.register(requestRoutes, { prefix: '/v1' })
   await app.register(requestMoveRoutes, { prefix: '/v1' })

@@ -546,6 +546,7 @@ export interface Requests {
   template_id: string | null;
   type: string;
   updated_at: Generated<Timestamp>;
+  waits_for_stock: Generated<boolean>;
 }
 
 export interface RequestWaits {
@@ -652,6 +653,7 @@ export interface TierConfigs {
   marketplace_id: string | null;
   product_id: string;
   provider_id: string;
+  sealed_tile: Buffer | null;
   status: string;
   template_body: string | null;
   template_id: string | null;

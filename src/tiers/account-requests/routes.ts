@@ -5,6 +5,7 @@ import { wakeWorker } from '../../deliveries/wake.js'
 import { idempotencyKeyOf, once } from '../../plugins/idempotency.js'
 import { list, listQuerySchema, listSchema } from '../../plugins/rql/index.js'
 import { IdempotencyHeaders, problem, ref } from '../../plugins/schema.js'
+import { TierAccount } from '../accounts/schema.js'
 import { assertSide } from '../assert-side.js'
 import { answerAccountRequest } from './answer.js'
 import { askForChange } from './ask.js'
@@ -15,7 +16,7 @@ const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100, e
 const tags = ['tiers']
 
 export const accountRequestRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  app.addSchema(TierAccountRequest)
+  for (const schema of [TierAccount, TierAccountRequest]) app.addSchema(schema)
 
   app.get('/tier/account-requests', {
     config: { permission: 'tiers:read' },
@@ -76,8 +77,8 @@ export const accountRequestRoutes: FastifyPluginAsyncTypebox = async (app) => {
     }, async ({ account, params, body }) => {
       const { id } = await findAccountRequest(app.db, account, params.id)
       assertSide(account, 'vendor')
-      const { reason } = (body ?? {}) as { reason?: string }
-      await inTransaction(app.db, (trx) => answerAccountRequest(trx, { account_id: account.id, id, status, reason: verb === 'ignore' ? reason : undefined }, account.key_id))
+      const { reason } = (body ?? {}) as { reason?: string | null }
+      await inTransaction(app.db, (trx) => answerAccountRequest(trx, { account_id: account.id, id, status, reason: verb === 'ignore' ? reason ?? '' : '' }, account.key_id))
       wakeWorker()
       return findAccountRequest(app.db, account, id)
     })

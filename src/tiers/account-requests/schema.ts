@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { rqlFields } from '../../plugins/rql/index.js'
-import { Lenient, Moment, OneOf, ref } from '../../plugins/schema.js'
+import { Lenient, Moment, Nullable, OneOf, ref } from '../../plugins/schema.js'
 import { TierAccount, TierRef } from '../accounts/schema.js'
 import { Named, ShortProduct } from '../schema.js'
 
@@ -12,7 +12,7 @@ export const NewAccountRequest = Lenient({
 }, { description: 'The account by its id, else by its external_uid, and what of it changes' })
 export type AskedChange = Static<typeof NewAccountRequest>
 
-export const Ignoring = Lenient({ reason: Type.Optional(Type.String({ maxLength: 2000, examples: ['We keep no addresses'] })) })
+export const Ignoring = Nullable(Lenient({ reason: Type.Optional(Nullable(Type.String({ maxLength: 2000, examples: ['We keep no addresses'] }))) }))
 
 export const TierAccountRequest = Type.Object({
   id: Type.String({ examples: ['TAR-1234-5678-9012-001'] }),

@@ -1,0 +1,111 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ParamSchema, ParamWriteSchema } from '../../parameters/schema.js'
+import { inTransaction } from '../../database/transaction.js'
+import { wakeWorker } from '../../deliveries/wake.js'
+import { idempotencyKeyOf, once } from '../../plugins/idempotency.js'
+import { list, listQuerySchema, listSchema, selection } from '../../plugins/rql/index.js'
+import { IdempotencyHeaders, problem, ref } from '../../plugins/schema.js'
+import { TierAccount } from '../accounts/schema.js'
+import { TierConfig } from '../configs/schema.js'
+import { Markdown, RenderHeaders } from '../schema.js'
+import { createRequest } from './create.js'
+import { requestDocuments } from './documents.js'
+import { findRequest, requestsSeenBy } from './find.js'
+import { ConfigRequestChange, configRequestFields, IdParams, NewConfigRequest, TierConfigRequest } from './schema.js'
+import { submitRequest } from './submit.js'
+import { updateRequest } from './update.js'
+import { validateRequest } from './validate.js'
+import type { Caller } from './request-row.js'
+
+const SELECT = 'Hidden by `select(-…)`: configuration.'
+const tags = ['tiers']
+const moved = { 400: problem('illegal-transition'), 404: problem('tier-config-request-not-found') }
+
+export const tierConfigRequestRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  for (const schema of [ParamSchema, ParamWriteSchema, TierAccount, TierConfig, TierConfigRequest]) app.addSchema(schema)
+  const shown = async (caller: Caller, id: string) =>
+    (await requestDocuments(app.db, app.keyring, caller, [await findRequest(app.db, caller, id)]))[0]!
+
+  app.get('/tier/config-requests', {
+    config: { permission: 'tiers:read' },
+    schema: {
+      operationId: 'listTierConfigRequests',
+      tags,
+      summary: 'List tier configuration requests',
+      description: SELECT,
+      querystring: listQuerySchema(configRequestFields),
+      response: { 200: listSchema(ref(TierConfigRequest), 'The tier configuration requests'), 400: problem('query-invalid') },
+    },
+  }, async (request, reply) => {
+    const rows = await list(request, reply, { query: requestsSeenBy(app.db, request.account), fields: configRequestFields, defaultOrdering: 'created_at' })
+    const withConfiguration = selection(request, { configuration: true }).shows('configuration')
+    return requestDocuments(app.db, app.keyring, request.account, rows, { withConfiguration })
+  })
+
+  app.get('/tier/config-requests/:id', {
+    config: { permission: 'tiers:read' },
+    schema: {
+      operationId: 'getTierConfigRequest',
+      tags,
+      summary: 'Read a tier configuration request',
+      params: IdParams,
+      response: { 200: ref(TierConfigRequest), 404: problem('tier-config-request-not-found') },
+    },
+  }, async ({ account, params }) => shown(account, params.id))
+
+  app.post('/tier/config-requests', {
+    config: { permission: 'tiers:write' },
+    schema: {
+      operationId: 'createTierConfigRequest',
+      tags,
+      summary: 'Ask for a reseller to be set up, or for a change of how it is',
+      description: 'With `configuration.id` it is a change, else a set-up. Purchases ask for the set-ups that they need by themselves.',
+      headers: IdempotencyHeaders,
+      body: NewConfigRequest,
+      response: { 201: ref(TierConfigRequest), 409: problem('tier-config-request-open') },
+    },
+  }, async (request, reply) => {
+    const { account, body } = request
+    const { id } = await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) =>
+      ({ id: await createRequest(trx, app.keyring, account, body), status: 201 }))
+    wakeWorker()
+    return reply.code(201).header('location', `/v1/tier/config-requests/${id}`).send(await shown(account, id))
+  })
+
+  for (const { verb, method, url, run, summary, description } of [
+    { verb: 'update', method: 'PUT', url: '', run: updateRequest, summary: 'Write parameters and notes of a tier configuration request', description: 'The vendor: draft, pending or inquiring; the provider: draft or inquiring. An empty body changes nothing.' },
+    { verb: 'submit', method: 'POST', url: '/submit', run: submitRequest, summary: 'Make a draft a request', description: 'Parameters that are given are written first.' },
+    { verb: 'validate', method: 'POST', url: '/validate', run: validateRequest, summary: 'Check parameters of a draft or while inquiring', description: 'They are kept, and what is wrong with them is in value_error.' },
+  ] as const) {
+    app.route({
+      method,
+      url: `/tier/config-requests/:id${url}`,
+      config: { permission: 'tiers:write' },
+      schema: {
+        operationId: `${verb}TierConfigRequest`, tags, summary, description, params: IdParams, body: ConfigRequestChange, response: { 200: ref(TierConfigRequest), ...moved },
+      },
+      handler: async ({ account, params, body }) => {
+        await inTransaction(app.db, (trx) => run(trx, app.keyring, account, params.id, body ?? {}))
+        wakeWorker()
+        return shown(account, params.id)
+      },
+    })
+  }
+
+  app.get('/tier/config-requests/:id/render', {
+    config: { permission: 'tiers:read' },
+    schema: {
+      operationId: 'renderTierConfigRequest',
+      tags,
+      summary: 'Read the text of a tier configuration request',
+      params: IdParams,
+      headers: RenderHeaders,
+      response: { 200: Markdown, 404: problem('tier-config-request-not-found') },
+    },
+  }, async ({ account, params, headers }, reply) => {
+    const { template } = await shown(account, params.id)
+    const locale = headers['connect-localization']
+    if (locale !== undefined) reply.header('connect-localization', locale)
+    return reply.type('text/markdown; charset=utf-8').send(template?.representation ?? '')
+  })
+}
