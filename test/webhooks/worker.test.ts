@@ -349,7 +349,10 @@ t.test('a lapsed claim', async (t) => {
   const it = await scene(t)
   const { id } = await makeWebhook(it, 'https://hooks.example.com/', CHANGE)
   await tell(it, changeOf(it))
-  const claim = async (lease_ms: number) => (await inTransaction(it.db, (trx) => claimMessages(trx, { concurrency: 10, busy: [], lease_ms })))[0] as ClaimedMessage
+  const claim = async (lease_ms: number) => {
+    const [claimed] = await inTransaction(it.db, (trx) => claimMessages(trx, { concurrency: 10, busy: [], lease_ms }))
+    return claimed as ClaimedMessage
+  }
   const first = await claim(0)
   const second = await claim(60_000)
   t.match([first.attempt, second.attempt], [1, 2])
