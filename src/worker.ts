@@ -15,6 +15,10 @@ import { sweepStaging } from './licenses/sweep-staging.js'
 import { loggedError } from './log.js'
 import { readMailbox } from './mailer/address.js'
 import { mailTransport, type MailTransport } from './mailer/transport.js'
+import { approveFilledRequest } from './requests/approve-filled.js'
+import { becomeDue } from './requests/become-due.js'
+import { findDue, findFilled, findOldDrafts } from './requests/find-waiting.js'
+import { purgeDraft } from './requests/purge-draft.js'
 import type { Keyring } from './sealing.js'
 import { claimMessages, type ClaimedMessage } from './webhooks/claim.js'
 import { purgeMessages } from './webhooks/purge.js'
@@ -26,7 +30,7 @@ export interface WorkerOptions { db: Kysely<Database>, config: Config, keyring: 
 /** A running worker. `stop` takes nothing new, lets mails and calls under way finish for `grace_ms`, gives back the rest, and resolves. */
 export interface Worker { stop (grace_ms?: number): Promise<void> }
 
-type Job = readonly [name: string, every_ms: number, run: (db: Kysely<Database>) => Promise<unknown>]
+type Job = readonly [name: string, every_ms: number, run: (db: Kysely<Database>, keyring: Keyring) => Promise<unknown>]
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -43,6 +47,9 @@ const jobs: readonly Job[] = [
   ['reshelve stranded stock', 30 * SECOND, (db) => inEach(db, strandedPools, reshelve)],
   ['fill backorders', 30 * SECOND, (db) => inEach(db, waitingPools, (trx, { account_id, pool_id }) => fillPool(trx, account_id, pool_id))],
   ['sweep staging', MINUTE, sweepAll],
+  ['approve filled requests', SECOND, (db, keyring) => inEach(db, findFilled, (trx, found) => approveFilledRequest(trx, keyring, found))],
+  ['make scheduled requests pending', 5 * SECOND, (db, keyring) => inEach(db, findDue, (trx, found) => becomeDue(trx, keyring, found))],
+  ['purge old drafts', HOUR, (db) => inEach(db, findOldDrafts, purgeDraft)],
 ]
 
 /** Until nothing is left: what a crash left of a large load is gone at once, not a slice a minute. */
@@ -67,12 +74,15 @@ const GRACE_MS = 6 * SECOND
 /** Waits; aborted, it returns early. */
 const pause = (ms: number, signal: AbortSignal): Promise<unknown> => delay(ms, undefined, { signal, ref: true }).catch(() => {})
 
+/** What every job stands on. */
+type Ground = Pick<WorkerOptions, 'db' | 'keyring' | 'log'>
+
 /** Runs one job until the signal. A failure is logged, once for a row of the same, and ends nothing. */
-async function repeat ([name, every_ms, run]: Job, { db, log }: Pick<WorkerOptions, 'db' | 'log'>, signal: AbortSignal): Promise<void> {
+async function repeat ([name, every_ms, run]: Job, { db, keyring, log }: Ground, signal: AbortSignal): Promise<void> {
   let failing = false
   while (!signal.aborted) {
     try {
-      await run(db)
+      await run(db, keyring)
       if (failing) log.info({ job: name }, 'job works again')
       failing = false
     } catch (error) {
@@ -107,7 +117,7 @@ async function waitForWork (busy: Iterable<Promise<void>>, poll_ms: number, stop
 
 /** Claims what is due whenever there is room, and sends each on its own: a slow server holds up only what goes to it. */
 async function sendAll<T extends { id: string }> (
-  { name, concurrency, claim, send }: Outgoing<T>, { db, log, poll_ms }: Pick<WorkerOptions, 'db' | 'log'> & { poll_ms: number },
+  { name, concurrency, claim, send }: Outgoing<T>, { db, keyring, log, poll_ms }: Ground & { poll_ms: number },
   { stopping, cut }: Record<'stopping' | 'cut', AbortSignal>
 ): Promise<void> {
   const busy = new Map<Promise<void>, T>()
@@ -123,7 +133,7 @@ async function sendAll<T extends { id: string }> (
     if (claimed.length < room) await waitForWork(busy.keys(), poll_ms, stopping)
     else await Promise.race(busy.keys())
   }
-  await repeat([name, 0, round], { db, log }, stopping)
+  await repeat([name, 0, round], { db, keyring, log }, stopping)
   await Promise.all(busy.keys())
 }
 
@@ -161,11 +171,11 @@ export function startWorker ({ db, config, keyring, log, transport = mailTranspo
   const cut = new AbortController()
   const post: Post = { db, keyring, transport, log, lease_ms: config.delivery_lease_ms }
   const line = { timeout_ms: config.webhook_timeout_ms, allowed_networks: config.webhook_allowed_networks }
-  const [ground, signals] = [{ db, log, poll_ms: config.worker_poll_ms }, { stopping: stopping.signal, cut: cut.signal }]
+  const [ground, signals] = [{ db, keyring, log, poll_ms: config.worker_poll_ms }, { stopping: stopping.signal, cut: cut.signal }]
   const running = Promise.all([
     sendAll(deliveries(post, config), ground, signals),
     sendAll(webhooks({ db, keyring, log, line, public_url: config.public_url }, config.webhook_concurrency), ground, signals),
-    ...jobs.map((job) => repeat(job, { db, log }, stopping.signal)),
+    ...jobs.map((job) => repeat(job, ground, stopping.signal)),
   ])
   return {
     async stop (grace_ms = GRACE_MS) {

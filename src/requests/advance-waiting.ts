@@ -11,7 +11,9 @@ interface Setup { account_id: string, tier_config_request_id: string, outcome: '
  * Moves on the requests that wait in tiers_setup for a tier configuration request, in the transaction that approves or fails it and after it
  * has. One that waits for others too goes on waiting. The caller calls wakeWorker() after the commit.
  */
-export async function advanceWaiting (trx: Transaction<Database>, keyring: Keyring, { account_id, tier_config_request_id, outcome }: Setup, actor: string | null): Promise<void> {
+export async function advanceWaiting (
+  trx: Transaction<Database>, keyring: Keyring, { account_id, tier_config_request_id, outcome }: Setup, actor: string | null
+): Promise<void> {
   const waits = await trx.selectFrom('request_waits').select('request_id')
     .where('account_id', '=', account_id).where('tier_config_request_id', '=', tier_config_request_id).orderBy('request_id').execute()
   for (const { request_id } of waits) {

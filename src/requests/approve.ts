@@ -25,7 +25,9 @@ const ENDING: readonly RequestType[] = ['suspend', 'cancel']
  * @throws Problem illegal-transition
  * @throws Problem validation-failed  a required fulfillment parameter is empty; there is no such template
  */
-export async function approveRequest (trx: Transaction<Database>, keyring: Keyring, request: RequestRow, actor: Actor, approval: Approval = {}): Promise<RequestRow> {
+export async function approveRequest (
+  trx: Transaction<Database>, keyring: Keyring, request: RequestRow, actor: Actor, approval: Approval = {}
+): Promise<RequestRow> {
   findMove(request, 'approve', actor.side)
   const { account_id, id, asset_id, type } = request
   const effective_date = readMoment('effective_date', approval.effective_date) ?? new Date()
@@ -45,7 +47,8 @@ export async function approveRequest (trx: Transaction<Database>, keyring: Keyri
 
 /** The asset tells its customer what its last approval did. */
 async function keepTexts (
-  trx: Transaction<Database>, keyring: Keyring, { account_id, id, asset_id }: RequestRow, { template_id, template_body, sealed_tile }: Texts, next_date: Date | undefined
+  trx: Transaction<Database>, keyring: Keyring, { account_id, id, asset_id }: RequestRow,
+  { template_id, template_body, sealed_tile }: Texts, next_date: Date | undefined
 ): Promise<void> {
   const tile = sealed_tile === null ? null : sealTile(keyring, account_id, asset_id, openTile(keyring, account_id, id, sealed_tile))
   const billed = next_date === undefined ? {} : { billing: sql<string>`billing || ${JSON.stringify({ next_date: next_date.toISOString() })}::jsonb` }

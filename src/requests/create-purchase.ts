@@ -68,7 +68,8 @@ export async function assertUnknown (trx: Transaction<Database>, service: Servic
 
 type NewAsset = TierIds & { marketplace_id: string, contract_id: string, external_id: string, external_uid: string }
 
-async function insertAsset (trx: Transaction<Database>, { account_id, provider_id, product_id, id: connection_id }: Connection, asset: NewAsset): Promise<string> {
+async function insertAsset (trx: Transaction<Database>, connection: Connection, asset: NewAsset): Promise<string> {
+  const { account_id, provider_id, product_id, id: connection_id } = connection
   const { marketplace_id, contract_id, external_id, external_uid, customer_id, tier1_id, tier2_id } = asset
   const row = { account_id, provider_id, connection_id, product_id, status: 'draft', external_id, external_uid, marketplace_id, contract_id, customer_id, tier1_id, tier2_id }
   return insertWithNewId(() => newDigitsId('AS', 3, 4), (id) =>

@@ -30,7 +30,8 @@ export async function requestDocuments (
   db: Reader, { keyring, public_url }: Service, caller: Pick<Caller, 'type'>, rows: readonly RequestRow[], shows: ShowsPart = showsAsUsual
 ): Promise<RequestDocument[]> {
   if (rows.length === 0) return []
-  const views = await assetDocuments(db, keyring, caller, rows.map(({ account_id, asset_id, id }) => ({ account_id, asset_id, request_id: id })), assetShows(shows))
+  const subjects = rows.map(({ account_id, asset_id, id }) => ({ account_id, asset_id, request_id: id }))
+  const views = await assetDocuments(db, keyring, caller, subjects, assetShows(shows))
   const extras = new Map((await extrasOf(db, rows)).map((extra) => [`${extra.account_id}/${extra.id}`, extra]))
   return rows.map((row, i) => {
     const extra = extras.get(`${row.account_id}/${row.id}`)!

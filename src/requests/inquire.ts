@@ -14,7 +14,9 @@ import { findMove } from './transitions.js'
  * @throws Problem illegal-transition
  * @throws Problem validation-failed  there is no such template
  */
-export async function inquireRequest (trx: Transaction<Database>, keyring: Keyring, request: RequestRow, actor: Actor, inquiry: Inquiry = {}): Promise<RequestRow> {
+export async function inquireRequest (
+  trx: Transaction<Database>, keyring: Keyring, request: RequestRow, actor: Actor, inquiry: Inquiry = {}
+): Promise<RequestRow> {
   findMove(request, 'inquire', actor.side)
   return move(trx, request, 'inquire', actor, { set: { answered: false, ...await inquiringTexts(trx, keyring, request, inquiry) } })
 }

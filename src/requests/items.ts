@@ -74,7 +74,9 @@ export function assertChanged (before: Quantities, after: Quantities): void {
 }
 
 /** Writes what a request asks of each item, in place of what it asked before. */
-export async function writeRequestItems (trx: Transaction<Database>, { account_id, id }: Pick<RequestRow, 'account_id' | 'id'>, before: Quantities, after: Quantities): Promise<void> {
+export async function writeRequestItems (
+  trx: Transaction<Database>, { account_id, id }: Pick<RequestRow, 'account_id' | 'id'>, before: Quantities, after: Quantities
+): Promise<void> {
   await trx.deleteFrom('request_items').where('account_id', '=', account_id).where('request_id', '=', id).execute()
   const item_ids = [...new Set([...before.keys(), ...after.keys()])].filter((item_id) => (before.get(item_id) ?? 0) !== 0 || after.get(item_id) !== 0)
   if (item_ids.length === 0) return

@@ -34,7 +34,8 @@ export async function move (
   return moved
 }
 
-async function moveAsset (trx: Transaction<Database>, { status: from }: RequestRow, { account_id, asset_id, type, status, asset_status }: RequestRow): Promise<void> {
+async function moveAsset (trx: Transaction<Database>, { status: from }: RequestRow, moved: RequestRow): Promise<void> {
+  const { account_id, asset_id, type, status, asset_status } = moved
   const after = assetStatusAfter(type, from, status, asset_status)
   await trx.updateTable('assets').set({ updated_at: sql<Date>`now()`, ...(after === undefined ? {} : { status: after }) })
     .where('account_id', '=', account_id).where('id', '=', asset_id).execute()

@@ -17,7 +17,9 @@ import { writeParams } from './write-params.js'
  * @throws Problem illegal-transition
  * @throws Problem validation-failed  of the answers
  */
-export async function pendRequest (trx: Transaction<Database>, keyring: Keyring, request: RequestRow, actor: Actor, answers: readonly ParamWrite[] = []): Promise<RequestRow> {
+export async function pendRequest (
+  trx: Transaction<Database>, keyring: Keyring, request: RequestRow, actor: Actor, answers: readonly ParamWrite[] = []
+): Promise<RequestRow> {
   findMove(request, 'pend', actor.side)
   const written = await writeParams(trx, keyring, request, actor, answers)
   const answered = request.answered || written.length > 0

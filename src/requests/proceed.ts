@@ -1,10 +1,11 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import type { Keyring } from '../sealing.js'
+import { tierSetupNeeded } from '../tiers/configs/tier-setup-needed.js'
 import { fillFromPool } from './fill-from-pool.js'
 import { missingOf } from './missing-of.js'
 import { move } from './move.js'
-import { SERVICE, type Actor, type RequestRow } from './request-row.js'
+import { lockAsset, SERVICE, type Actor, type RequestRow } from './request-row.js'
 import { inquiringTexts, pendingTexts } from './texts.js'
 import type { RequestType } from './transitions.js'
 
@@ -38,9 +39,10 @@ export async function proceedPending (trx: Transaction<Database>, keyring: Keyri
 }
 
 /** The tier configuration requests that a purchase has to wait for; made where there are none yet. */
-async function setupsOf (_trx: Transaction<Database>, _keyring: Keyring, request: RequestRow, _actor: Actor): Promise<string[]> {
+async function setupsOf (trx: Transaction<Database>, keyring: Keyring, request: RequestRow, actor: Actor): Promise<string[]> {
   if (request.type !== 'purchase') return []
-  return []
+  const asset = await lockAsset(trx, request.account_id, request.asset_id)
+  return tierSetupNeeded(trx, keyring, asset, actor.key_id)
 }
 
 async function waitFor (trx: Transaction<Database>, { account_id, id }: RequestRow, tier_config_request_ids: readonly string[]): Promise<void> {

@@ -54,7 +54,7 @@ export const requestRoutes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'List requests',
       description: 'The oldest first. A vendor that filters by nothing is answered the pending ones (the setting REQUESTS_DEFAULT_PENDING), and is not shown drafts of providers. ' +
         `Secret parameters are in clear, and can be neither filtered nor searched by. ${SELECT}`,
-      querystring: listQuerySchema(requestFields),
+      querystring: listQuerySchema(requestFields, REQUEST_PARTS),
       response: { 200: listSchema(ref(Request), 'The requests'), 400: problem('query-invalid') },
     },
   }, async (request, reply) => {

@@ -13,7 +13,9 @@ import { writeParams } from './write-params.js'
  * @throws Problem illegal-transition
  * @throws Problem validation-failed
  */
-export async function updateRequest (trx: Transaction<Database>, service: Service, request: RequestRow, actor: Actor, change: RequestChange): Promise<RequestRow> {
+export async function updateRequest (
+  trx: Transaction<Database>, service: Service, request: RequestRow, actor: Actor, change: RequestChange
+): Promise<RequestRow> {
   assertWritable(request, actor.side)
   if (request.status === 'draft') await rewriteDraft(trx, request, actor, change)
   const written = await writeParams(trx, service.keyring, request, actor, change.asset?.params ?? [])
