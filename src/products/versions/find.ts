@@ -32,21 +32,18 @@ export async function findVersion (db: Reader, key: ProductKey, version: number)
 
 type ActionBody = Static<typeof Action>
 
-/**
- * The actions of a version, as they were then.
- *
- * @throws Problem version-not-found
- */
-export async function actionsOfVersion (db: Reader, { account_id, product_id }: ProductKey, version: number): Promise<ActionBody[]> {
-  const row = await db.selectFrom('product_versions').select(sql<ActionBody[]>`actions`.as('actions'))
-    .where('account_id', '=', account_id).where('product_id', '=', product_id).where('version', '=', version).executeTakeFirst()
-  if (row === undefined) throw new Problem('version-not-found')
-  return row.actions
+/** The actions of a version, as they were then: for reading one and for lists. */
+export function versionActionsOf (db: Reader, { account_id, product_id }: ProductKey, version: number) {
+  const actions = db.selectFrom('product_versions')
+    .select(sql<ActionBody>`jsonb_array_elements(actions)`.as('body'))
+    .where('account_id', '=', account_id).where('product_id', '=', product_id).where('version', '=', version)
+  return db.selectFrom(actions.as('actions')).select('body')
 }
 
 /** @throws Problem version-not-found, action-not-found */
-export async function actionOfVersion (db: Reader, key: ProductKey, version: number, id: string): Promise<ActionBody> {
-  const action = (await actionsOfVersion(db, key, version)).find((each) => each.id === id)
+export async function findVersionAction (db: Reader, key: ProductKey, version: number, id: string): Promise<ActionBody> {
+  await findVersion(db, key, version)
+  const action = await versionActionsOf(db, key, version).where(sql`body ->> 'id'`, '=', id).executeTakeFirst()
   if (action === undefined) throw new Problem('action-not-found')
-  return action
+  return action.body
 }

@@ -9,8 +9,8 @@ import { ownProductKeyOf, productKeyOf } from '../find.js'
 import { ProductItem } from '../items/schema.js'
 import { ProductParameter } from '../parameters/schema.js'
 import { Template } from '../templates/schema.js'
-import { actionOfVersion, actionsOfVersion, findVersion, versionBody, versionsOf } from './find.js'
-import { ProductVersion, versionFields } from './schema.js'
+import { findVersion, findVersionAction, versionActionsOf, versionBody, versionsOf } from './find.js'
+import { ProductVersion, versionActionFields, versionFields } from './schema.js'
 import { publishVersion } from './write.js'
 
 const product_id = Type.String({ minLength: 1, maxLength: 100, examples: ['PRD-123-456-789'] })
@@ -69,14 +69,16 @@ export const versionRoutes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'listVersionActions',
       tags: ['versions'],
       summary: 'List the actions of a version',
-      description: 'All of them, without filters.',
       params: VersionParams,
-      response: { 200: listSchema(ref(Action), 'The actions'), 404: notFound },
+      querystring: listQuerySchema(versionActionFields),
+      response: { 200: listSchema(ref(Action), 'The actions'), 400: problem('query-invalid'), 404: notFound },
     },
-  }, async ({ account, params }, reply) => {
-    const actions = await actionsOfVersion(app.db, await productKeyOf(app.db, account, params.product_id), params.version)
-    reply.header('content-range', `items 0-${Math.max(0, actions.length - 1)}/${actions.length}`)
-    return actions
+  }, async (request, reply) => {
+    const { account, params: { product_id, version } } = request
+    const key = await productKeyOf(app.db, account, product_id)
+    await findVersion(app.db, key, version)
+    const actions = await list(request, reply, { query: versionActionsOf(app.db, key, version), fields: versionActionFields })
+    return actions.map(({ body }) => body)
   })
 
   app.get('/products/:product_id/versions/:version/actions/:id', {
@@ -88,7 +90,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox = async (app) => {
       params: ActionParams,
       response: { 200: ref(Action), 404: problem('product-not-found', 'version-not-found', 'action-not-found') },
     },
-  }, async ({ account, params }) => actionOfVersion(app.db, await productKeyOf(app.db, account, params.product_id), params.version, params.id))
+  }, async ({ account, params }) => findVersionAction(app.db, await productKeyOf(app.db, account, params.product_id), params.version, params.id))
 
   app.get('/products/:product_id/versions/:version/actions/:id/actionLink', {
     config: { permission: 'products:read' },
@@ -103,7 +105,7 @@ export const versionRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   }, async ({ account, params, query }, reply) => {
     const key = await productKeyOf(app.db, account, params.product_id)
-    await actionOfVersion(app.db, key, params.version, params.id)
+    await findVersionAction(app.db, key, params.version, params.id)
     reply.header('cache-control', 'no-store')
     const link = await linkOfAction(app.db, { keyring: app.keyring, issuer: app.config.public_url }, { ...query, caller: account, key, id: params.id })
     return { link }
