@@ -1,0 +1,45 @@
+// A vendor, its product and a provider's connection, written straight into the database: the tiers are what is tested.
+import type { Kysely } from 'kysely'
+import type { Database } from '../../src/database/connect.js'
+import { inTransaction } from '../../src/database/transaction.js'
+import { newDigitsId } from '../../src/ids.js'
+import type { TierScope } from '../../src/tiers/accounts/schema.js'
+import { resolveTier } from '../../src/tiers/accounts/resolve-tier.js'
+import { testAccount, type TestAccount } from '../support/app.js'
+import { tierOf } from '../support/market.js'
+
+export interface Sale {
+  db: Kysely<Database>
+  vendor: TestAccount
+  provider: TestAccount
+  product_id: string
+  connection_id: string
+  hub_id: string
+  marketplace_id: string
+}
+
+export async function saleOf (db: Kysely<Database>, vendor: TestAccount, options: { provider?: TestAccount, capabilities?: object } = {}): Promise<Sale> {
+  const { provider = await testAccount(db, 'provider'), capabilities = {} } = options
+  const [account_id, provider_id] = [vendor.account_id, provider.account_id]
+  const [product_id, connection_id, hub_id, marketplace_id] = [newDigitsId('PRD', 3), newDigitsId('CT', 3, 4), newDigitsId('HB', 2, 4), newDigitsId('MP', 1, 5)]
+  await db.insertInto('products').values({ account_id, id: product_id, name: 'Pro', mail_template: '{}', capabilities: JSON.stringify(capabilities) }).execute()
+  await db.insertInto('hubs').values({ provider_id, id: hub_id, name: 'Hub' }).execute()
+  await db.insertInto('marketplaces').values({ provider_id, id: marketplace_id, hub_id, name: 'Shop' }).execute()
+  await db.insertInto('connections').values({ account_id, id: connection_id, product_id, provider_id, hub_id, type: 'production' }).execute()
+  return { db, vendor, provider, product_id, connection_id, hub_id, marketplace_id }
+}
+
+/** An account of the provider's, as a purchase makes it; `given`: what is said of it. */
+export async function tierAccountOf ({ db, provider }: Pick<Sale, 'db' | 'provider'>, role: TierScope, given: object = tierOf('Analytical Engines')): Promise<string> {
+  return await inTransaction(db, (trx) => resolveTier(trx, { provider_id: provider.account_id, role, ref: given, path: `asset.tiers.${role}` }, null)) ?? ''
+}
+
+/** An asset sold to and through these accounts. */
+export async function assetOf (sale: Sale, tiers: { customer_id?: string, tier1_id?: string, tier2_id?: string }, status = 'active'): Promise<string> {
+  const { db, vendor, provider, product_id, connection_id, marketplace_id } = sale
+  const id = newDigitsId('AS', 3, 4)
+  await db.insertInto('assets').values({
+    account_id: vendor.account_id, id, provider_id: provider.account_id, connection_id, product_id, marketplace_id, status, external_uid: id, ...tiers,
+  }).execute()
+  return id
+}
