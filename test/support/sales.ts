@@ -36,6 +36,16 @@ const PARAMETERS: NewParameter[] = [
 
 const BODY = 'Key {{ license_key }} for {{admin_email}}, {{ internal_id }}{{ nobody }}.'
 
+const CONTACT_INFO = {
+  address_line1: '12 St James Square',
+  address_line2: '',
+  city: 'London',
+  state: '',
+  postal_code: 'SW1Y 4JH',
+  country: 'GB',
+  contact: { first_name: 'Ada', last_name: 'Lovelace', email: 'ada@example.com', phone_number: { country_code: '', area_code: '', phone_number: '', extension: '' } },
+}
+
 /** A product of the vendor's, listed and connected for the provider. */
 export async function saleOf (
   db: Kysely<Database>, { account_id, provider_id, name = 'Front Street Pro', parameters = PARAMETERS }:
@@ -75,7 +85,7 @@ export async function purchaseOf (
   const customer_id = newDigitsId('TA', 3, 4)
   const isApproved = !['draft', 'processing'].includes(status)
   await db.insertInto('tier_accounts').values({
-    provider_id, id: customer_id, name: 'Analytical Engines', type: 'customer', external_uid: customer_id, contact_info: JSON.stringify({ city: 'London', country: 'GB' }),
+    provider_id, id: customer_id, name: 'Analytical Engines', type: 'customer', external_uid: customer_id, contact_info: JSON.stringify(CONTACT_INFO),
   }).execute()
   await db.insertInto('assets').values({
     account_id,
