@@ -6,23 +6,28 @@ import { inTransaction } from '../database/transaction.js'
 import { wakeWorker } from '../deliveries/wake.js'
 import { ParamWriteSchema } from '../parameters/schema.js'
 import { idempotencyKeyOf, once } from '../plugins/idempotency.js'
-import { list, listQuerySchema, listSchema, selection } from '../plugins/rql/index.js'
+import { list, listQuerySchema, listSchema, selection, selectQuerySchema } from '../plugins/rql/index.js'
 import { IdempotencyHeaders, problem, ref } from '../plugins/schema.js'
 import { NewRequestSchema, RequestChangeSchema } from './bodies/schema.js'
+import { askValidators } from './ask-validators.js'
 import { createRequest } from './create.js'
 import { deleteDraft } from './delete-draft.js'
 import { REQUEST_PARTS, requestDocuments } from './documents.js'
 import { requestsListedFor } from './listed.js'
 import { renderRequest } from './render.js'
-import { actorOf, findRequest, lockRequest } from './request-row.js'
+import { actorOf, findRequest, lockRequest, type RequestRow } from './request-row.js'
 import { IdParams, Request, requestFields } from './schema.js'
 import { updateRequest } from './update.js'
-
-const SELECT = 'Hidden by `select(-…)`: activation_key, template, asset.items, asset.params, asset.configuration. Added by `select(…)`: asset.product.capabilities.'
+import { applyVerdict, validateRequest } from './validate.js'
 
 export const requestRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [ParamWriteSchema, ...assetSchemas, NewRequestSchema, RequestChangeSchema, Request]) app.addSchema(schema)
   const service = { keyring: app.keyring, public_url: app.config.public_url }
+  const line = { timeout_ms: app.config.webhook_timeout_ms, allowed_networks: app.config.webhook_allowed_networks }
+  const judge = async (row: RequestRow): Promise<void> => {
+    const verdict = await askValidators({ ...service, db: app.db, line }, row)
+    if (verdict.length > 0) await inTransaction(app.db, (trx) => applyVerdict(trx, app.keyring, row, verdict))
+  }
 
   app.post('/requests', {
     config: { permission: 'requests:write' },
@@ -39,9 +44,11 @@ export const requestRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   }, async (request, reply) => {
     const { account, body } = request
-    const { id } = await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) =>
+    const { id, repeated } = await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) =>
       ({ id: (await createRequest(trx, service, account, actorOf(account), body)).id, status: 201 }))
     wakeWorker()
+    const row = await findRequest(app.db, account, id)
+    if (row.status === 'draft' && !repeated) await judge(row)
     const [document] = await requestDocuments(app.db, service, account, [await findRequest(app.db, account, id)])
     return reply.code(201).header('location', `/v1/requests/${id}`).send(document!)
   })
@@ -53,7 +60,7 @@ export const requestRoutes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['requests'],
       summary: 'List requests',
       description: 'The oldest first. A vendor that filters by nothing is answered the pending ones (the setting REQUESTS_DEFAULT_PENDING), and is not shown drafts of providers. ' +
-        `Secret parameters are in clear, and can be neither filtered nor searched by. ${SELECT}`,
+        'Secret parameters are in clear, and can be neither filtered nor searched by.',
       querystring: listQuerySchema(requestFields, REQUEST_PARTS),
       response: { 200: listSchema(ref(Request), 'The requests'), 400: problem('query-invalid') },
     },
@@ -69,9 +76,10 @@ export const requestRoutes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'getRequest',
       tags: ['requests'],
       summary: 'Read a request',
-      description: `With its asset as the request would leave it. Secret parameters are in clear. ${SELECT}`,
+      description: 'With its asset as the request would leave it. Secret parameters are in clear.',
       params: IdParams,
-      response: { 200: ref(Request), 404: problem('request-not-found') },
+      querystring: selectQuerySchema(REQUEST_PARTS),
+      response: { 200: ref(Request), 400: problem('query-invalid'), 404: problem('request-not-found') },
     },
   }, async (request) => {
     const row = await findRequest(app.db, request.account, request.params.id)
@@ -94,6 +102,30 @@ export const requestRoutes: FastifyPluginAsyncTypebox = async (app) => {
   }, async ({ account, params, body }) => {
     await inTransaction(app.db, async (trx) => updateRequest(trx, service, await lockRequest(trx, account, params.id), actorOf(account), body))
     const [document] = await requestDocuments(app.db, service, account, [await findRequest(app.db, account, params.id)])
+    return document!
+  })
+
+  app.post('/requests/:id/validate', {
+    config: { permission: 'requests:write' },
+    preValidation: async (request) => { request.body ??= {} }, // a body that was left out is an empty one
+    schema: {
+      operationId: 'validateRequest',
+      tags: ['requests'],
+      summary: 'Check the parameters of a draft or an inquiring request',
+      description: 'Keeps what is given, right or wrong, and answers 200 either way: `value_error` says what is wrong, by the rules of the parameters and by the vendor\'s validating webhooks.',
+      params: IdParams,
+      headers: IdempotencyHeaders,
+      body: ref(RequestChangeSchema),
+      response: { 200: ref(Request), 400: problem('illegal-transition'), 404: problem('request-not-found') },
+    },
+  }, async (request) => {
+    const { account, params: { id }, body } = request
+    await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) => {
+      await validateRequest(trx, app.keyring, await lockRequest(trx, account, id), actorOf(account), body.asset?.params ?? [])
+      return { id, status: 200 }
+    })
+    await judge(await findRequest(app.db, account, id))
+    const [document] = await requestDocuments(app.db, service, account, [await findRequest(app.db, account, id)])
     return document!
   })
 

@@ -17,7 +17,7 @@ import { updateRequest } from './update.js'
 import { validateRequest } from './validate.js'
 import type { Caller } from './request-row.js'
 
-const SELECT = 'Hidden by `select(-…)`: configuration.'
+const PARTS = { configuration: true }
 const tags = ['tiers']
 const moved = { 400: problem('illegal-transition'), 404: problem('tier-config-request-not-found') }
 
@@ -32,13 +32,12 @@ export const tierConfigRequestRoutes: FastifyPluginAsyncTypebox = async (app) =>
       operationId: 'listTierConfigRequests',
       tags,
       summary: 'List tier configuration requests',
-      description: SELECT,
-      querystring: listQuerySchema(configRequestFields),
+      querystring: listQuerySchema(configRequestFields, PARTS),
       response: { 200: listSchema(ref(TierConfigRequest), 'The tier configuration requests'), 400: problem('query-invalid') },
     },
   }, async (request, reply) => {
     const rows = await list(request, reply, { query: requestsSeenBy(app.db, request.account), fields: configRequestFields, defaultOrdering: 'created_at' })
-    const withConfiguration = selection(request, { configuration: true }).shows('configuration')
+    const withConfiguration = selection(request, PARTS).shows('configuration')
     return requestDocuments(app.db, app.keyring, request.account, rows, { withConfiguration })
   })
 
