@@ -35,6 +35,33 @@ t.test('accounts', async (t) => {
   t.strictSame(newcomer.json(), [made.json()])
 })
 
+// Guarantee: an account is described when it is made and later; the operator reads anybody's users, and others only their own.
+t.test('what is known of an account', async (t) => {
+  const { app, operator, vendor, stranger } = await testApp(t)
+  const as = (caller: TestAccount) => (method: 'GET' | 'POST' | 'PUT', url: string, payload?: object) =>
+    app.inject({ method, url, headers: { authorization: caller.authorization }, ...(payload === undefined ? {} : { payload }) })
+  const words = { brand: 'Brand', external_id: 'crm-1', countries: ['DE', 'US'] }
+  const made = (await as(operator)('POST', '/v1/accounts', { name: 'Provider', type: 'provider', ...words })).json()
+  t.match(made, words)
+  t.match((await as(operator)('GET', '/v1/accounts?external_id=crm-1&brand=Brand')).json(), [made])
+  t.match((await as(vendor)('GET', `/v1/accounts/${vendor.account_id}`)).json(), { brand: '', external_id: '', countries: [] })
+  t.match((await as(vendor)('PUT', `/v1/accounts/${vendor.account_id}`, { countries: ['GB'] })).json(), { name: 'vendor of a test', brand: '', countries: ['GB'] }, 'the rest stays')
+  t.match((await as(vendor)('PUT', `/v1/accounts/${vendor.account_id}`, { countries: ['Germany'] })).json(), { errors: [/^countries\.0: /] })
+
+  const made_key = (await as(vendor)('POST', '/v1/api-keys', { name: 'Ada', email: 'ada@example.com', permissions: ['events:read'] })).json()
+  t.match(made_key, { email: 'ada@example.com' })
+  t.match((await as(vendor)('GET', '/v1/api-keys?email=ada@example.com')).json(), [{ id: made_key.id, email: 'ada@example.com' }])
+  t.match((await as(vendor)('POST', '/v1/api-keys', { name: 'x', email: 'ada', permissions: ['events:read'] })).json(), { errors: [/^email: /] })
+  const users = await as(operator)('GET', `/v1/accounts/${vendor.account_id}/users`)
+  t.strictSame(users.json().map(({ id }: { id: string }) => id), [vendor.key_id, made_key.id])
+  t.notMatch(users.body, /secret|permissions/)
+  for (const url of [`/v1/accounts/${vendor.account_id}/users`, `/v1/accounts/${vendor.account_id}/users/${vendor.key_id}`]) {
+    const foreign = await as(stranger)('GET', url)
+    t.match([foreign.statusCode, foreign.json().error_code], [404, 'ACC_001'])
+  }
+  t.equal((await as(stranger)('GET', `/v1/accounts/${stranger.account_id}/users/${vendor.key_id}`)).statusCode, 404)
+})
+
 // Guarantee: an account is renamed by itself or by the operator, and by nobody else.
 t.test('renaming', async (t) => {
   const { app, operator, vendor, stranger } = await testApp(t)
