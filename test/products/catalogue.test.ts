@@ -22,7 +22,12 @@ t.test('products as Connect has them', async (t) => {
     version: 1,
     icon: '',
     owner: { id: vendor.account_id, name: 'vendor of a test' },
-    capabilities: { subscription: { hold: true, scheduling: false }, tiers: { configs: null, updates: false }, cart: { validation: false }, inquiring: { validation: false } },
+    capabilities: {
+      subscription: { hold: true, scheduling: false, change: { validation: false } },
+      tiers: { configs: null, updates: false },
+      cart: { validation: false },
+      inquiring: { validation: false },
+    },
     configurations: { suspend_resume_supported: true, requires_reseller_information: false },
     visibility: { owner: true, listing: false },
     stats: { listings: 0, connections: 0 },

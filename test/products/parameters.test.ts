@@ -1,7 +1,9 @@
+import { sql } from 'kysely'
 import t from 'tap'
 import { newId } from '../../src/ids.js'
 import { testApp, testAccount } from '../support/app.js'
 import { askOf, makeMarket } from '../support/market.js'
+import { until } from '../support/until.js'
 import { callsOf, makePool } from '../support/vendor.js'
 
 // Guarantee: a parameter is answered whole, however little was given, and what is posted back whole changes nothing.
@@ -145,19 +147,14 @@ t.test('a parameter with values', async (t) => {
 
   const pool = await makePool(call, { name: 'l' })
   const open = await byVendor('POST', `/v1/products/${product_id}/parameters`, { name: 'note', phase: 'fulfillment' })
-  const [writing, wrote] = await new Promise<[Promise<void>, () => void]>((resolve) => {
-    let go = (): void => {}
-    const gate = new Promise<void>((open) => { go = open })
-    const running = parts.db.transaction().execute(async (trx) => {
-      await trx.insertInto('parameter_values').values(value(String(open['id']))).execute()
-      resolve([gate.then(() => running), go])
-      await gate
-    })
+  const url = `/v1/products/${product_id}/parameters/${String(open['id'])}`
+  const binding = await parts.db.transaction().execute(async (trx) => {
+    await trx.insertInto('parameter_values').values(value(String(open['id']))).execute()
+    const running = call('PUT', url, { pool_id: pool })
+    await until('the binding to wait', async () => (await sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(parts.db)).rows[0])
+    return { running }
   })
-  const binding = call('PUT', `/v1/products/${product_id}/parameters/${String(open['id'])}`, { pool_id: pool })
-  wrote()
-  await writing
-  t.match((await binding).json(), { status: 409, error_code: 'PRD_010', params: { fields: ['secret'] } }, 'it waited for the value')
+  t.match((await binding.running).json(), { status: 409, error_code: 'PRD_010', params: { fields: ['secret'] } }, 'it waited for the value')
 })
 
 // Guarantee: what is set up beforehand is of the parameter's type and scope; a secret is sealed, opened for its vendor, masked for others.
