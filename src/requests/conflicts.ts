@@ -1,4 +1,6 @@
-import type { Reader } from '../database/connect.js'
+import { sql, type Transaction } from 'kysely'
+import type { Database, Reader } from '../database/connect.js'
+import type { Connection } from '../distribution/find-connection.js'
 import { Problem, type ProblemType } from '../problems.js'
 import type { RequestRow, Service } from './request-row.js'
 import { OPEN } from './transitions.js'
@@ -17,6 +19,23 @@ export async function assertNoneOpen (db: Reader, service: Service, { account_id
   const open = await db.selectFrom('requests').select('id').where('account_id', '=', account_id).where('asset_id', '=', asset_id)
     .where('status', 'in', OPEN).where('id', '<>', id).executeTakeFirst()
   if (open !== undefined) throw await conflict(db, service, 'request-open', account_id, open.id)
+}
+
+/**
+ * Refuses a purchase that is known already: the provider goes on with that one. Purchases of one external_uid wait for each other until the caller
+ * commits, so that two at once are not both new.
+ *
+ * @throws Problem asset-exists
+ */
+export async function assertUnknown (
+  trx: Transaction<Database>, service: Service, { account_id, id }: Pick<Connection, 'account_id' | 'id'>, external_uid: string
+): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${['purchase', account_id, id, external_uid].join('\n')}, 0))`.execute(trx)
+  const known = await trx.selectFrom('assets').innerJoin('requests', (join) => join
+    .onRef('requests.account_id', '=', 'assets.account_id').onRef('requests.asset_id', '=', 'assets.id').on('requests.type', '=', 'purchase'))
+    .select('requests.id').where('assets.account_id', '=', account_id).where('assets.connection_id', '=', id)
+    .where('assets.external_uid', '=', external_uid).where('assets.status', 'not in', ['draft', 'terminated']).executeTakeFirst()
+  if (known !== undefined) throw await conflict(trx, service, 'asset-exists', account_id, known.id)
 }
 
 /** A refusal that lets a provider go on with what there is: what Connect's clients read of a 409. */

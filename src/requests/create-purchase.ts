@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { findConnection, type Connection } from '../distribution/find-connection.js'
 import { resolveMarketplace } from '../distribution/resolve-marketplace.js'
 import { insertWithNewId, newDigitsId } from '../ids.js'
-import { conflict } from './conflicts.js'
+import { assertUnknown } from './conflicts.js'
 import { insertRequest } from './insert.js'
 import { assertNotEmpty, productOfItems, readItems, writeRequestItems } from './items.js'
 import { tell } from './move.js'
@@ -49,21 +49,6 @@ async function findUsableConnection (trx: Transaction<Database>, caller: Caller,
   const product_id = product?.id || productOfItems(items ?? []) || connection.product_id
   if (product_id !== connection.product_id) throw invalid(`asset.product.id: ${connection.id} is a connection to ${connection.product_id}, not to ${JSON.stringify(product_id)}`)
   return connection
-}
-
-/**
- * Refuses a purchase that is known already: the provider goes on with that one. Purchases of one external_uid wait for each other until the caller
- * commits, so that two at once are not both new.
- *
- * @throws Problem asset-exists
- */
-export async function assertUnknown (trx: Transaction<Database>, service: Service, { account_id, id }: Pick<Connection, 'account_id' | 'id'>, external_uid: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(hashtextextended(${['purchase', account_id, id, external_uid].join('\n')}, 0))`.execute(trx)
-  const known = await trx.selectFrom('assets').innerJoin('requests', (join) => join
-    .onRef('requests.account_id', '=', 'assets.account_id').onRef('requests.asset_id', '=', 'assets.id').on('requests.type', '=', 'purchase'))
-    .select('requests.id').where('assets.account_id', '=', account_id).where('assets.connection_id', '=', id)
-    .where('assets.external_uid', '=', external_uid).where('assets.status', 'not in', ['draft', 'terminated']).executeTakeFirst()
-  if (known !== undefined) throw await conflict(trx, service, 'asset-exists', account_id, known.id)
 }
 
 type NewAsset = TierIds & { marketplace_id: string, contract_id: string, external_id: string, external_uid: string }

@@ -16,6 +16,7 @@ const UNCHANGED = ['asset.items: Item quantities are not changed.', 'Item limits
 export type Quantities = ReadonlyMap<string, number>
 
 type Product = Pick<RequestRow, 'account_id' | 'product_id'>
+interface Item { id: string, local_id: string, mpn: string }
 
 /** A number, a text of one, or "unlimited"; undefined: it is none of these. */
 function readQuantity (quantity: ItemWrite['quantity']): number | undefined {
@@ -32,7 +33,7 @@ function readQuantity (quantity: ItemWrite['quantity']): number | undefined {
  */
 export async function readItems (db: Reader, { account_id, product_id }: Product, writes: readonly ItemWrite[]): Promise<Quantities> {
   const words = writes.map(({ id, global_id, local_id, mpn }) => [id, global_id, local_id, mpn].filter((word) => word != null && word !== '') as string[])
-  const { rows } = await sql<{ id: string, local_id: string, mpn: string }>`
+  const { rows } = await sql<Item>`
     select id, local_id, mpn from product_items where account_id = ${account_id} and product_id = ${product_id}
       and (id = any(${words.flat()}::text[]) or local_id = any(${words.flat()}::text[]) or mpn = any(${words.flat()}::text[]))`.execute(db)
   const quantities = new Map<string, number>()
@@ -40,7 +41,8 @@ export async function readItems (db: Reader, { account_id, product_id }: Product
   for (const [index, { quantity }] of writes.entries()) {
     const named = words[index]!
     // the strongest name first: one item's own number may be another's id
-    const item = rows.find(({ id }) => named.includes(id)) ?? rows.find(({ local_id }) => named.includes(local_id)) ?? rows.find(({ mpn }) => named.includes(mpn))
+    const is = (key: 'id' | 'local_id' | 'mpn') => (row: Item) => named.includes(row[key])
+    const item = rows.find(is('id')) ?? rows.find(is('local_id')) ?? rows.find(is('mpn'))
     const read = readQuantity(quantity)
     if (item === undefined) errors.push(`asset.items.${index}: the product ${product_id} has no item ${named[0] === undefined ? 'without id' : JSON.stringify(named[0])}`)
     else if (read === undefined) errors.push(`asset.items.${index}.quantity: must be a whole number from 0 on, or -1 or "unlimited"`)

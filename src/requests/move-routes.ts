@@ -161,6 +161,7 @@ async function moved (app: FastifyInstance, request: FastifyRequest, work: (trx:
     return { id, status: 200 }
   })
   wakeWorker()
-  const [document] = await requestDocuments(app.db, { keyring: app.keyring, public_url: app.config.public_url }, account, [await findRequest(app.db, account, id)])
+  const service = { keyring: app.keyring, public_url: app.config.public_url }
+  const [document] = await requestDocuments(app.db, service, account, [await findRequest(app.db, account, id)])
   return document!
 }

@@ -1,7 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
-import { assertNoneOpen } from './conflicts.js'
-import { assertUnknown } from './create-purchase.js'
+import { assertNoneOpen, assertUnknown } from './conflicts.js'
 import { applyItems, assertNotEmpty, itemsOf } from './items.js'
 import { proceed } from './proceed.js'
 import { invalid } from './read-moment.js'
