@@ -43,3 +43,24 @@ export async function assetOf (sale: Sale, tiers: { customer_id?: string, tier1_
   }).execute()
   return id
 }
+
+/** The product sets up resellers of both levels: what each is asked for, and what it is told. */
+export async function askResellers ({ db, vendor, product_id }: Sale): Promise<Record<'tier1' | 'tier2' | 'inquire', string>> {
+  const account_id = vendor.account_id
+  let position = 0
+  const parameter = (name: string, scope: string, phase: string, other: object = {}) =>
+    ({ account_id, product_id, id: newDigitsId('PRM', 4), name, title: name, type: 'text', scope, phase, constraints: '{"required": true}', position: position++, ...other })
+  await db.insertInto('product_parameters').values([
+    parameter('company', 'tier1', 'ordering'),
+    parameter('partner_key', 'tier1', 'fulfillment', { secret: true }),
+    parameter('region', 'tier2', 'fulfillment'),
+    parameter('seats', 'asset', 'ordering'),
+  ]).execute()
+  const [tier1, tier2, inquire] = [newDigitsId('TL', 3), newDigitsId('TL', 3), newDigitsId('TL', 3)]
+  await db.insertInto('product_templates').values([
+    { account_id, product_id, id: tier1, title: 'Set up', name: 'Set up', body: 'Key {{ partner_key }} of {{ company }}', scope: 'tier1', type: 'fulfillment' },
+    { account_id, product_id, id: tier2, title: 'Region', name: 'Region', body: 'Region {{ region }}', scope: 'tier2', type: 'fulfillment' },
+    { account_id, product_id, id: inquire, title: 'Ask', name: 'Ask', body: 'Which company?', scope: 'tier1', type: 'inquire' },
+  ]).execute()
+  return { tier1, tier2, inquire }
+}

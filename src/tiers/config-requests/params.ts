@@ -30,6 +30,12 @@ export async function writeParams (
   if (changed.length > 0) await recordEvent(trx, { account_id, type: 'tier_config_request.parameters_written', subject_id: id, actor, data: { parameters: changed } })
 }
 
+/** What is wrong with the values of a request, a sentence each: a draft keeps such. */
+export async function faultsOf (db: Reader, keyring: Keyring, { account_id, id, product_id, tier_level }: RequestRow): Promise<string[]> {
+  const params = await readParams(db, keyring, { account_id, owner_id: id, product_id }, { scopes: [scopeOf(tier_level)], side: 'vendor' })
+  return params.filter(({ value_error }) => value_error !== '').map(({ id, value_error }) => `params.${id}: ${value_error}`)
+}
+
 /** The names of the required parameters of a phase that a request leaves empty. */
 export async function missingOf (db: Reader, keyring: Keyring, request: RequestRow, phase: 'ordering' | 'fulfillment'): Promise<string[]> {
   const { account_id, id, product_id, tier_level } = request
