@@ -1,4 +1,5 @@
 // The process that does what is not done while a caller waits. Any number may run against one database.
+import { setMaxListeners } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
 import type { Config } from './config.js'
@@ -168,6 +169,7 @@ function webhooks (outbox: Outbox, concurrency: number): Outgoing<ClaimedMessage
  */
 export function startWorker ({ db, config, keyring, log, transport = mailTransport(config) }: WorkerOptions): Worker {
   const stopping = new AbortController()
+  setMaxListeners(0, stopping.signal) // every job waits for it, and there are more than the ten that node warns of
   const cut = new AbortController()
   const post: Post = { db, keyring, transport, log, lease_ms: config.delivery_lease_ms }
   const line = { timeout_ms: config.webhook_timeout_ms, allowed_networks: config.webhook_allowed_networks }
