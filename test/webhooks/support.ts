@@ -32,13 +32,19 @@ export interface Made { id: string, signing_secret: string }
 
 /** Registers a webhook: a signal of the product's requests unless told otherwise. */
 export async function makeWebhook ({ call, product_id }: Pick<Scene, 'call' | 'product_id'>, external_url: string, more: object = {}): Promise<Made> {
-  const answer = await call('POST', '/v1/notifications/webhooks', {
+  const answer = await call('POST', WEBHOOKS, {
     label: 'hook', object_class: 'fulfillment_request', product_id, external_url, active: true, jwt_secret: JWT_SECRET, ...more,
   })
   if (answer.statusCode !== 201) throw new Error(answer.body)
   return answer.json<Made>()
 }
 
+export const WEBHOOKS = '/v1/notifications/webhooks'
+
+/** A webhook of the vendor's as the API shows it. */
+export const statistics = async ({ call }: Pick<Scene, 'call'>, id: string) => (await call('GET', `${WEBHOOKS}/${id}`)).json()
+
+/** What makes a webhook one of single changes. */
 export const CHANGE = { type: 'change', jwt_secret: undefined } as const
 
 let requests = 0
