@@ -111,7 +111,7 @@ t.test('resources', async (t) => {
   const { client } = provider
   t.equal((await vendor.client.accounts.search())[0].id, market.vendor.account_id, 'the own account first')
   t.equal((await vendor.client.accounts.get(market.vendor.account_id)).type, 'vendor')
-  t.equal((await vendor.client.accounts.users(market.vendor.account_id)).length, 1)
+  t.equal((await vendor.client.accounts.users(market.vendor.account_id).search()).length, 1)
   t.strictSame((await client.hubs.search()).map(({ id }: Json) => id), [market.hub_id])
   t.equal((await client.hubs.get(market.hub_id)).name, 'Hub')
 
