@@ -40,8 +40,15 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
     isVerb(to) && folder(to) === 'deliveries' && folder(from) !== 'deliveries' && from !== 'worker.ts' && !calledInTransaction.includes(to) &&
     !(isRoutes(from) && to === 'deliveries/resend.ts')],
   ['accounts, products, pools, licenses, orders and deliveries know no checkout', ({ from, to }) => folder(to) === 'payments' && !['payments', ''].includes(folder(from))],
-  ['verbs know no plugin, except that payments/ reads and checks JSON with them', ({ from, to }) =>
-    isVerb(from) && folder(to) === 'plugins' && !(folder(from) === 'payments' && ['plugins/json-body.ts', 'plugins/validation.ts'].includes(to))],
+  ['verbs know no plugin, except that payments/ and webhooks/call-validator.ts read and check JSON with them', ({ from, to }) =>
+    isVerb(from) && folder(to) === 'plugins' && !(folder(from) === 'payments' && ['plugins/json-body.ts', 'plugins/validation.ts'].includes(to)) &&
+    !(from === 'webhooks/call-validator.ts' && to === 'plugins/json-body.ts')],
+  ['webhooks import nobody\'s verbs but events/record.ts', ({ from, to }) =>
+    folder(from) === 'webhooks' && !isRoutes(from) && isVerb(to) && folder(to) !== 'webhooks' && to !== 'events/record.ts'],
+  ['nobody imports the verbs of webhooks but plan, and what asks validators', ({ from, to }) =>
+    isVerb(to) && folder(to) === 'webhooks' && !['webhooks', ''].includes(folder(from)) &&
+    !['webhooks/plan.ts', 'webhooks/find-target.ts', 'webhooks/call-validator.ts', 'webhooks/call.ts'].includes(to)],
+  ['only webhooks/call.ts calls others by HTTP', ({ from, to }) => /^(node:https|node:http2|undici)$/.test(to) && from !== 'webhooks/call.ts'],
   ['what all stand on stands on nothing', ({ from, to }) =>
     ['problems.ts', 'ids.ts', 'config.ts', 'sealing.ts'].includes(from) && !to.startsWith('node:') && !['database/connect.ts', 'problems.ts', 'kysely'].includes(to)],
 ]
@@ -58,7 +65,7 @@ t.test('the import rule', async (t) => {
 t.test('where transactions begin, and who reads the environment', async (t) => {
   const beginning = files.filter((file) => /\binTransaction\(|\bonce\((app\.)?db\b|\.transaction\(\)/.test(text.get(file) ?? ''))
   const allowed = (file: string): boolean => isRoutes(file) || file === 'worker.ts' || ['commands', 'database', 'fsck'].includes(folder(file)) ||
-    ['orders/intake.ts', 'licenses/load.ts', 'deliveries/send.ts'].includes(file)
+    ['orders/intake.ts', 'licenses/load.ts', 'deliveries/send.ts', 'webhooks/send.ts'].includes(file)
   t.same(beginning.filter((file) => !allowed(file)), [], 'transactions')
   t.same(files.filter((file) => /process\.env/.test(text.get(file) ?? '')), ['config.ts'], 'process.env')
 })
