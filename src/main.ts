@@ -15,6 +15,8 @@ const USAGE = `usage: latchkey <command>
   worker                 the worker alone
   migrate                bring the database up to date
   bootstrap [--json]     make the first operator and vendor of a given database, and print their API keys
+  seed [--json]          make a sample vendor, a provider and products to request, and print their ids and API keys;
+                         each time a new set
   keys                   print new key material for LATCHKEY_KEYS
   load <pool> <file>     load a file of licenses, one per line (.csv and .json are read as such)
        [--strict]        refuse all if one line is bad
@@ -49,6 +51,10 @@ const commands: Record<string, Command> = {
   bootstrap: {
     options: ['json'],
     run: async (_args, flags) => (await import('./commands/bootstrap.js')).bootstrapCommand(readConfig(), { json: flags.has('json') }),
+  },
+  seed: {
+    options: ['json'],
+    run: async (_args, flags) => (await import('./commands/seed.js')).seedCommand(readConfig(), { json: flags.has('json') }),
   },
   keys: { run: async () => { console.log(newKeyMaterial()) } },
   load: {
