@@ -13,7 +13,7 @@ export const REQUEST_STATUSES = ['draft', 'tiers_setup', 'pending', 'inquiring',
 const Named = Type.Object({ id: Type.String(), name: Type.String() })
 const NamedTemplate = Type.Object({ id: Type.String({ examples: ['TL-123-456-789'] }), name: Type.String() })
 
-const ConfigParam = Type.Object({
+export const ConfigParam = Type.Object({
   id: Type.String({ description: 'The name of the parameter', examples: ['terms_url'] }),
   title: Type.String(),
   type: OneOf(TYPES),

@@ -40,6 +40,7 @@ t.test('set up, then changed', async (t) => {
   const { configuration } = made
   t.match(configuration, { id: /^TC-/, status: 'processing', tier_level: 1, account: { id: account, name: 'Reseller Ltd' }, open_request: { id: made['id'] }, template: null })
   t.match(configuration.connection, { id: sale.connection_id, type: 'production', hub: { id: sale.hub_id, name: 'Hub' }, vendor: { id: sale.vendor.account_id } })
+  t.match(configuration.configuration, { params: [{ id: 'terms_url', value: 'https://example.com/terms', scope: 'product' }] })
   t.strictSame(made['params'].map(({ id, value, scope }: Json) => [id, value, scope]), [['company', '', 'tier1'], ['partner_key', '', 'tier1']], 'its own level only')
 
   const url = `/v1/tier/config-requests/${made['id']}`

@@ -55,7 +55,9 @@ export async function askResellers ({ db, vendor, product_id }: Sale): Promise<R
     parameter('partner_key', 'tier1', 'fulfillment', { secret: true }),
     parameter('region', 'tier2', 'fulfillment'),
     parameter('seats', 'asset', 'ordering'),
+    parameter('terms_url', 'product', 'configuration', { id: 'PRM-TERMS' }),
   ]).execute()
+  await db.insertInto('product_configurations').values({ account_id, product_id, parameter_id: 'PRM-TERMS', value: 'https://example.com/terms' }).execute()
   const [tier1, tier2, inquire] = [newDigitsId('TL', 3), newDigitsId('TL', 3), newDigitsId('TL', 3)]
   await db.insertInto('product_templates').values([
     { account_id, product_id, id: tier1, title: 'Set up', name: 'Set up', body: 'Key {{ partner_key }} of {{ company }}', scope: 'tier1', type: 'fulfillment' },

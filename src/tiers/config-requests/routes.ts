@@ -1,12 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ParamSchema, ParamWriteSchema } from '../../parameters/schema.js'
+import { ParamWriteSchema } from '../../parameters/schema.js'
 import { inTransaction } from '../../database/transaction.js'
 import { wakeWorker } from '../../deliveries/wake.js'
 import { idempotencyKeyOf, once } from '../../plugins/idempotency.js'
 import { list, listQuerySchema, listSchema, selection } from '../../plugins/rql/index.js'
 import { IdempotencyHeaders, problem, ref } from '../../plugins/schema.js'
-import { TierAccount } from '../accounts/schema.js'
-import { TierConfig } from '../configs/schema.js'
+import { tierConfigSchemas } from '../configs/schema.js'
 import { Markdown, RenderHeaders } from '../schema.js'
 import { createRequest } from './create.js'
 import { requestDocuments } from './documents.js'
@@ -22,7 +21,7 @@ const tags = ['tiers']
 const moved = { 400: problem('illegal-transition'), 404: problem('tier-config-request-not-found') }
 
 export const tierConfigRequestRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  for (const schema of [ParamSchema, ParamWriteSchema, TierAccount, TierConfig, TierConfigRequest]) app.addSchema(schema)
+  for (const schema of [...tierConfigSchemas, ParamWriteSchema, TierConfigRequest]) app.addSchema(schema)
   const shown = async (caller: Caller, id: string) =>
     (await requestDocuments(app.db, app.keyring, caller, [await findRequest(app.db, caller, id)]))[0]!
 

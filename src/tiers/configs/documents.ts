@@ -1,6 +1,7 @@
 import type { Reader } from '../../database/connect.js'
 import { readValues, type ParamsOf } from '../../parameters/read-values.js'
 import { renderedText } from '../../parameters/rendered-text.js'
+import { configurationOf } from '../../products/configurations/configuration-of.js'
 import type { Keyring } from '../../sealing.js'
 import { fullTierDocuments } from '../accounts/tier-documents.js'
 import type { ConfigRow } from './find.js'
@@ -32,6 +33,7 @@ export async function configDocuments (db: Reader, keyring: Keyring, viewer: Vie
   const ownerOf = ({ id, ...row }: ConfigRow): Owner => ({ ...row, owner_id: id })
   const accountOf = await fullTierDocuments(db, rows.map(({ provider_id, tier_account_id }) => ({ provider_id, id: tier_account_id })))
   const paramsOf = await tierParams(db, keyring, viewer, rows.map(ownerOf))
+  const configuration = await configurationOf(db, rows)
   return rows.map((row) => {
     const params = paramsOf(ownerOf(row))
     return {
@@ -47,6 +49,7 @@ export async function configDocuments (db: Reader, keyring: Keyring, viewer: Vie
       open_request: row.open_request_id === null ? null : { id: row.open_request_id },
       contract: row.contract_id === null ? null : { id: row.contract_id, name: row.contract_name ?? '' },
       marketplace: row.marketplace_id === null ? null : { id: row.marketplace_id, name: row.marketplace_name ?? '', icon: row.marketplace_icon ?? '' },
+      configuration: { params: configuration(row) },
       events: { created: { at: row.created_at }, updated: { at: row.updated_at } },
     }
   })

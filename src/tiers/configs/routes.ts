@@ -1,19 +1,17 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { ParamSchema } from '../../parameters/schema.js'
 import { list, listQuerySchema, listSchema } from '../../plugins/rql/index.js'
 import { problem, ref } from '../../plugins/schema.js'
-import { TierAccount } from '../accounts/schema.js'
 import { Markdown, RenderHeaders } from '../schema.js'
 import { configDocuments } from './documents.js'
 import { configRowsSeenBy, findConfig } from './find.js'
-import { TierConfig, tierConfigFields } from './schema.js'
+import { TierConfig, tierConfigFields, tierConfigSchemas } from './schema.js'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100, examples: ['TC-123-456-789'] }) })
 const tags = ['tiers']
 
 export const tierConfigRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  for (const schema of [ParamSchema, TierAccount, TierConfig]) app.addSchema(schema)
+  for (const schema of tierConfigSchemas) app.addSchema(schema)
 
   app.get('/tier/configs', {
     config: { permission: 'tiers:read' },

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { connectionMember } from '../../assets/schema.js'
+import { ConfigParam, connectionMember } from '../../assets/schema.js'
 import { paramsRelation } from '../../parameters/params-relation.js'
 import { ParamSchema } from '../../parameters/schema.js'
 import { rqlFields } from '../../plugins/rql/index.js'
@@ -29,8 +29,11 @@ export const TierConfig = Type.Object({
   open_request: Nullable(Type.Object({ id: Type.String({ examples: ['TCR-123-456-789-002'] }) })),
   contract: Nullable(Named),
   marketplace: Nullable(Type.Object({ id: Type.String(), name: Type.String(), icon: Type.String() })),
+  configuration: Type.Object({ params: Type.Array(ref(ConfigParam)) }, { description: 'What was set up beforehand for the product' }),
   events: Events,
 }, { $id: 'TierConfig', description: 'How a reseller is set up for a product' })
+/** All that answers with tier configurations refer to. */
+export const tierConfigSchemas = [ParamSchema, ConfigParam, TierAccount, TierConfig]
 export type TierConfigDocument = Static<typeof TierConfig>
 
 /** Filters that configurations and their requests share; columns of `c` and what it is joined to. */
