@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import type { Actor, RequestRow } from './request-row.js'
-import { assertSide, assertStatus } from './transitions.js'
+import { assertSide, assertStatus, makerOf } from './transitions.js'
 
 /**
  * Deletes a locked draft with its values and its conversation, and the asset that was to come of a purchase. Only its maker's side may.
@@ -12,7 +12,7 @@ import { assertSide, assertStatus } from './transitions.js'
  */
 export async function deleteDraft (trx: Transaction<Database>, request: RequestRow, actor: Actor): Promise<void> {
   const { account_id, id, asset_id, type } = request
-  if (actor.side !== 'service') assertSide('delete', actor.side, [type === 'adjustment' ? 'vendor' : 'provider'])
+  if (actor.side !== 'service') assertSide('delete', actor.side, [makerOf(type)])
   assertStatus(request, 'delete', ['draft'])
   const talk = trx.selectFrom('conversations').select('id').where('account_id', '=', account_id).where('instance_id', '=', id)
   await trx.deleteFrom('messages').where('account_id', '=', account_id).where('conversation_id', 'in', talk).execute()

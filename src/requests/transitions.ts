@@ -42,12 +42,15 @@ export const EFFECTS: Record<RequestType, Effect> = {
   cancel: { needs: ['active', 'suspended'], opened: 'terminating', approved: 'terminated', ended: 'before' },
 }
 
-/** Where parameters and notes may be written, by whom: not a move, the state stays. */
-const WRITABLE: Record<Side, readonly Status[]> = { vendor: ['pending', 'inquiring'], provider: ['draft', 'inquiring'], service: [] }
+/** Where parameters and notes may be written, by whom: not a move, the state stays. A draft is its maker's. */
+const WRITABLE: Record<Side, readonly Status[]> = { vendor: ['pending', 'inquiring'], provider: ['inquiring'], service: [] }
 
 /** At most one request of an asset is in one of these. */
 export const OPEN: readonly Status[] = ['tiers_setup', 'pending', 'inquiring', 'scheduled', 'revoking']
 export const TERMINAL: readonly Status[] = ['approved', 'failed', 'revoked']
+
+/** Who asks for a type of request, and to whom its draft belongs. */
+export const makerOf = (type: RequestType): Side => type === 'adjustment' ? 'vendor' : 'provider'
 
 interface Standing { id: string, type: RequestType, status: Status }
 
@@ -59,7 +62,7 @@ interface Standing { id: string, type: RequestType, status: Status }
  */
 export function findMove (request: Standing, verb: Verb, by: Side): Move {
   const moves: readonly Move[] = MOVES.filter((move) => move.verb === verb)
-  assertSide(verb, by, moves.flatMap((move) => move.by))
+  assertSide(verb, by, verb === 'submit' ? [makerOf(request.type)] : moves.flatMap((move) => move.by))
   if ((verb === 'purchase') !== (request.type === 'purchase') && (verb === 'purchase' || verb === 'submit')) {
     throw illegal(request, verb, `a request of type ${request.type} leaves draft by ${verb === 'purchase' ? 'submit' : 'purchase'}`)
   }
@@ -81,13 +84,14 @@ export function assertStatus (request: Standing, verb: string, possible: readonl
 }
 
 /**
- * Whether this side may write values and the note now. A draft is its maker's.
+ * Refuses values and a note that this side may not write now.
  *
+ * @throws Problem wrong-side
  * @throws Problem illegal-transition
  */
 export function assertWritable (request: Standing, by: Side): void {
-  const possible = request.type === 'adjustment' && by === 'vendor' ? [...WRITABLE.vendor, 'draft' as const] : WRITABLE[by]
-  assertStatus(request, 'update', possible)
+  if (request.status === 'draft') assertSide('update', by, [makerOf(request.type)])
+  else assertStatus(request, 'update', WRITABLE[by])
 }
 
 /** The asset's status after a move of its request to `status`; undefined: it stays. `before`: the status before the request. */
