@@ -40,6 +40,7 @@ import { requestMoveRoutes } from './requests/move-routes.js'
 import { requestParameterRoutes } from './requests/parameter-routes.js'
 import { requestRoutes } from './requests/routes.js'
 import type { Keyring } from './sealing.js'
+import { subscriptionRoutes } from './subscriptions/routes.js'
 import { accountRequestRoutes } from './tiers/account-requests/routes.js'
 import { tierAccountRoutes } from './tiers/accounts/routes.js'
 import { tierConfigRequestMoveRoutes } from './tiers/config-requests/move-routes.js'
@@ -108,6 +109,7 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(requestMoveRoutes, { prefix: '/v1' })
   await app.register(requestFormRoutes, { prefix: '/v1' })
   await app.register(requestParameterRoutes, { prefix: '/v1' })
+  await app.register(subscriptionRoutes, { prefix: '/v1' })
   await app.register(deliveryRoutes, { prefix: '/v1' })
   await app.register(conversationRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })

@@ -31,6 +31,7 @@ export const problems = {
   'license-not-found': { status: 404, error_code: 'LIC_001', title: 'The account has no such license' },
   'request-not-found': { status: 404, error_code: 'REQ_003', title: 'There is no such request' },
   'asset-not-found': { status: 404, error_code: 'AST_001', title: 'There is no such asset' },
+  'billing-request-not-found': { status: 404, error_code: 'BIL_001', title: 'There is no such billing request' },
   'order-not-found': { status: 404, error_code: 'ORD_002', title: 'The account has no such order' },
   'payment-source-not-found': { status: 404, error_code: 'PAY_002', title: 'There is no such payment source' },
   'payment-event-not-found': { status: 404, error_code: 'PAY_003', title: 'The account has no such payment event' },

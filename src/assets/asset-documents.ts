@@ -22,6 +22,8 @@ export interface AssetSubject extends AssetKey { request_id?: string }
 export const ASSET_PARTS = {
   items: true, params: true, configuration: true, template: false, pending_request: false, 'pending_request.template': false, 'product.capabilities': false,
 }
+/** Who reads; copies for billing are without secret parameters. */
+export type AssetReader = Pick<Viewer, 'type'> & { without_secrets?: boolean }
 export type Shows = (part: keyof typeof ASSET_PARTS) => boolean
 
 /** An asset in Connect's shape; `params` also where the document hides them, for texts to be rendered with. */
@@ -31,12 +33,15 @@ export interface AssetView { document: AssetDocument, params: Param[] }
  * Assets in Connect's shape, in the order asked for. A constant number of statements for any number of them. The items are those last
  * approved (or first asked for); the parameters those of the asset, or of its purchase as long as it has none of its own.
  */
-export async function assetDocuments (db: Reader, keyring: Keyring, viewer: Pick<Viewer, 'type'>, subjects: readonly AssetSubject[], shows: Shows): Promise<AssetView[]> {
+export async function assetDocuments (
+  db: Reader, keyring: Keyring, reader: AssetReader, subjects: readonly AssetSubject[], shows: Shows
+): Promise<AssetView[]> {
   if (subjects.length === 0) return []
   const rows = new Map((await assetRows(db, subjects)).map((row) => [keyOf(row), row]))
   const assets = subjects.map((subject) => ({ ...rows.get(keyOf(subject))!, ...ownerOf(subject) }))
   const itemsOf = groupBy(shows('items') ? await itemRows(db, assets) : [], keyOfOwner)
-  const paramsOf = await readValues(db, keyring, assets, { scopes: ['asset'], side: viewer.type === 'provider' ? 'provider' : 'vendor' })
+  const { type, without_secrets = false } = reader
+  const paramsOf = await readValues(db, keyring, assets, { scopes: ['asset'], side: type === 'provider' ? 'provider' : 'vendor', without_secrets })
   const tierOf = await tierDocuments(db, assets.flatMap(({ provider_id, customer_id, tier1_id, tier2_id }) =>
     [customer_id, tier1_id, tier2_id].map((id) => ({ provider_id, id }))))
   const configuration = shows('configuration') || shows('items') ? await configurationOf(db, assets) : () => []

@@ -12,6 +12,8 @@ export interface Reading {
   scopes: readonly Scope[]
   /** the provider is not shown fulfillment parameters that are shared with "none" */
   side: 'vendor' | 'provider'
+  /** copies for billing and for validators are without secret parameters */
+  without_secrets?: boolean
 }
 
 /** The parameters of one of the owners that were asked for. By account too: two vendors may have assets and requests of the same id. */
@@ -26,11 +28,13 @@ export async function readParams (db: Reader, keyring: Keyring, owner: ParamOwne
  * The parameters of each owner with their values in clear; one without a value has "". For an answer to the vendor or the
  * provider of the owner, and nowhere else. A constant number of statements for any number of owners, but for keys from the pools of several vendors.
  */
-export async function readValues (db: Reader, keyring: Keyring, owners: readonly ParamOwner[], { scopes, side }: Reading): Promise<ParamsOf> {
+export async function readValues (
+  db: Reader, keyring: Keyring, owners: readonly ParamOwner[], { scopes, side, without_secrets = false }: Reading
+): Promise<ParamsOf> {
   if (owners.length === 0) return () => []
   const instead = owners.flatMap(({ account_id, instead_id }) => instead_id === undefined ? [] : [{ account_id, owner_id: instead_id }])
-  const definitions = groupBy(
-    (await definitionsOfProducts(db, owners, scopes)).filter((definition) => side === 'vendor' || isShownToProvider(definition)), keyOfProduct)
+  const isShown = (definition: Definition): boolean => (side === 'vendor' || isShownToProvider(definition)) && !(without_secrets && definition.secret)
+  const definitions = groupBy((await definitionsOfProducts(db, owners, scopes)).filter(isShown), keyOfProduct)
   const values = groupBy(await storedValues(db, keyring, [...owners, ...instead]), keyOf)
   const params = new Map(owners.map((owner) => {
     const { account_id, owner_id, instead_id = owner_id } = owner

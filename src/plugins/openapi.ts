@@ -27,6 +27,7 @@ const TAGS = {
   requests: 'What providers ask for and vendors fulfill: purchases, changes, suspensions, cancellations',
   assets: 'Purchases and their present state, as requests made them',
   conversations: 'The talk of vendor and provider about a request',
+  subscriptions: 'Assets as they are billed, and what is charged for a period',
   deliveries: 'Mails that hand keys to customers',
   tiers: 'Customers and resellers of providers, and how resellers are set up for a product',
   webhooks: 'URLs that are called when something changes',
