@@ -20,7 +20,18 @@ async function soundShop (db: Kysely<Database>): Promise<Shop> {
   await sql`insert into license_sightings (account_id, license_id, how) select account_id, license_id, 'mailed' from allocations`.execute(db)
   const { pool_id } = await poolOf(shop, empty, [])
   await waitingOrder(shop, empty, pool_id)
+  await toldWebhook(shop)
   return shop
+}
+
+/** A webhook with a secret, told once. */
+async function toldWebhook ({ db, account_id }: Shop): Promise<void> {
+  const id = 'WH-1'
+  await db.insertInto('webhooks')
+    .values({ account_id, id, label: 'x', type: 'change', object_class: 'order', external_url: 'https://x.example', active: true, created_by: 'SU-1' }).execute()
+  await db.insertInto('webhook_secrets').values({ account_id, webhook_id: id, sealed: Buffer.alloc(40) }).execute()
+  await db.insertInto('webhook_messages').values({ account_id, id: 'WM-1', webhook_id: id, kind: 'change', event: 'order.paid', attempts: 1 }).execute()
+  await db.insertInto('webhook_attempts').values({ account_id, message_id: 'WM-1', attempt: 1 }).execute()
 }
 
 async function waitingOrder ({ db, account_id }: Shop, product_id: string, pool_id: string): Promise<void> {
@@ -135,6 +146,15 @@ const plants: Record<string, string[]> = {
     'delete from deliveries',
     "update deliveries set status = 'cancelled', sent_at = null",
     'update deliveries set license_ids = license_ids[1:2]',
+  ],
+  'a webhook of type change has one signing secret that does not end, others have none': [
+    'delete from webhook_secrets',
+    'update webhook_secrets set expires_at = now()',
+    'update webhooks set deleted_at = now()',
+  ],
+  'a message to a webhook has every try on record': [
+    'delete from webhook_attempts',
+    'update webhook_messages set attempts = 2',
   ],
 }
 
