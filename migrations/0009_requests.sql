@@ -165,6 +165,8 @@ create table parameter_values (
   constraint parameter_values_value_error check (length(value_error) <= 512),
   constraint parameter_values_secret check (num_nonnulls(value, sealed, license_ids) <= 1)
 );
+-- Finds the assets and requests by a value: hashed, since a value may be longer than a row of a tree.
+create index parameter_values_value on parameter_values using hash (value) where value is not null;
 
 -- A row makes a request wait in tiers_setup for a tier configuration request.
 create table request_waits (
