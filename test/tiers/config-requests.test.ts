@@ -117,6 +117,10 @@ t.test('every move from every state', async (t) => {
     await t.rejects(db.updateTable('tier_config_requests').set({ status: status === 'draft' ? 'approved' : 'draft', approved_at: status === 'draft' ? new Date() : null }).where('id', '=', id).execute(),
       { code: '23514' }, `${status}: the database refuses too`)
   }
+  const twice = await inState('pending')
+  await byVendor('PUT', `/v1/tier/config-requests/${twice}`, { params: [{ id: 'partner_key', value: 'K' }] })
+  const approve = (id: string) => byVendor('POST', `/v1/tier/config-requests/${id}/approve`, undefined, { 'idempotency-key': 'approve' })
+  t.strictSame([(await approve(twice)).statusCode, (await approve(twice)).statusCode], [200, 200], 'a repeat under its key is answered as before')
   const id = await inState('pending')
   await byVendor('PUT', `/v1/tier/config-requests/${id}`, { params: [{ id: 'partner_key', value: 'K' }] })
   const racers = await Promise.all(['approve', 'approve', 'approve', 'fail'].map((verb) => byVendor('POST', `/v1/tier/config-requests/${id}/${verb}`)))

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { inTransaction } from '../../database/transaction.js'
 import { wakeWorker } from '../../deliveries/wake.js'
 import { idempotencyKeyOf, once } from '../../plugins/idempotency.js'
 import { list, listQuerySchema, listSchema } from '../../plugins/rql/index.js'
@@ -71,14 +70,19 @@ export const accountRequestRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: verb === 'accept' ? 'Take note of a changed tier account' : 'Ignore the change of a tier account',
         description: 'For the vendor of the product.',
         params: IdParams,
+        headers: IdempotencyHeaders,
         body,
         response: { 200: ref(TierAccountRequest), 400: problem('tier-account-request-closed'), 404: problem('tier-account-request-not-found') },
       },
-    }, async ({ account, params, body }) => {
+    }, async (request) => {
+      const { account, params } = request
       const { id } = await findAccountRequest(app.db, account, params.id)
       assertSide(account, 'vendor')
-      const { reason } = (body ?? {}) as { reason?: string | null }
-      await inTransaction(app.db, (trx) => answerAccountRequest(trx, { account_id: account.id, id, status, reason: verb === 'ignore' ? reason ?? '' : '' }, account.key_id))
+      const { reason } = (request.body ?? {}) as { reason?: string | null }
+      await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) => {
+        await answerAccountRequest(trx, { account_id: account.id, id, status, reason: verb === 'ignore' ? reason ?? '' : '' }, account.key_id)
+        return { id, status: 200 }
+      })
       wakeWorker()
       return findAccountRequest(app.db, account, id)
     })

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ParamWriteSchema } from '../../parameters/schema.js'
-import { inTransaction } from '../../database/transaction.js'
 import { wakeWorker } from '../../deliveries/wake.js'
+import { ParamWriteSchema } from '../../parameters/schema.js'
 import { idempotencyKeyOf, once } from '../../plugins/idempotency.js'
 import { list, listQuerySchema, listSchema, selection } from '../../plugins/rql/index.js'
 import { IdempotencyHeaders, problem, ref } from '../../plugins/schema.js'
@@ -10,11 +9,11 @@ import { Markdown, RenderHeaders } from '../schema.js'
 import { createRequest } from './create.js'
 import { requestDocuments } from './documents.js'
 import { findRequest, requestsSeenBy } from './find.js'
+import type { Caller } from './request-row.js'
 import { ConfigRequestChange, configRequestFields, IdParams, NewConfigRequest, TierConfigRequest } from './schema.js'
 import { submitRequest } from './submit.js'
 import { updateRequest } from './update.js'
 import { validateRequest } from './validate.js'
-import type { Caller } from './request-row.js'
 
 const PARTS = { configuration: true }
 const tags = ['tiers']
@@ -80,10 +79,21 @@ export const tierConfigRequestRoutes: FastifyPluginAsyncTypebox = async (app) =>
       url: `/tier/config-requests/:id${url}`,
       config: { permission: 'tiers:write' },
       schema: {
-        operationId: `${verb}TierConfigRequest`, tags, summary, description, params: IdParams, body: ConfigRequestChange, response: { 200: ref(TierConfigRequest), ...moved },
+        operationId: `${verb}TierConfigRequest`,
+        tags,
+        summary,
+        description,
+        params: IdParams,
+        ...(method === 'POST' ? { headers: IdempotencyHeaders } : {}),
+        body: ConfigRequestChange,
+        response: { 200: ref(TierConfigRequest), ...moved },
       },
-      handler: async ({ account, params, body }) => {
-        await inTransaction(app.db, (trx) => run(trx, app.keyring, account, params.id, body ?? {}))
+      handler: async (request) => {
+        const { account, params, body } = request
+        await once(app.db, app.keyring, method === 'POST' ? idempotencyKeyOf(request) : undefined, async (trx) => {
+          await run(trx, app.keyring, account, params.id, body ?? {})
+          return { id: params.id, status: 200 }
+        })
         wakeWorker()
         return shown(account, params.id)
       },
