@@ -127,7 +127,13 @@ t.test('who reads what', async (t) => {
   for (const answer of [await one.byProvider('GET', `${messages}/${secret.id}`), await one.byProvider('PUT', `${messages}/${secret.id}`, { text: 'x' })]) {
     t.match([answer.statusCode, answer.json().error_code], [404, 'CNV_002'])
   }
-  t.notMatch((await one.byProvider('GET', '/v1/events')).body, secret.id)
+  const answer = (await one.byProvider('POST', messages, { text: 'they ask much', type: 'private' })).json()
+  t.strictSame((await one.byVendor('GET', `${messages}?type=private`)).json(), [secret], 'nor the provider\'s to the vendor')
+  for (const [call, hidden, own] of [[one.byVendor, answer.id, secret.id], [one.byProvider, secret.id, answer.id]]) {
+    const { body } = await call('GET', '/v1/events')
+    t.notMatch(body, hidden, 'the audit trail does not tell of it either')
+    t.match(body, own)
+  }
   t.match((await one.byVendor('PUT', `${messages}/${secret.id}`, { text: 'they pay' })).json(), { type: 'private', text: 'they pay' })
 
   const absent = (url: string): string => url.replace(INSTANCE, 'PR-0').replace(CONVERSATION, 'CO-0')

@@ -1,6 +1,8 @@
+import { sql } from 'kysely'
 import t from 'tap'
 import { testApp } from '../support/app.js'
 import { clientOf } from '../support/sdk.js'
+import { until } from '../support/until.js'
 import { callsOf, makeProduct } from '../support/vendor.js'
 import { idOf, makeShelf } from './support.js'
 
@@ -120,9 +122,15 @@ t.test('changing and deleting', async (t) => {
   const revived = await byVendor('PUT', `/v1/contracts/${contract_id}`, { status: 'active' })
   t.match([revived.statusCode, revived.json()], [409, { params: { contract_id: next } }])
   await byVendor('PUT', `/v1/contracts/${next}`, { status: 'terminated' })
-  const racers = await Promise.all(Array.from({ length: 4 }, () => byVendor('POST', '/v1/contracts', { marketplace: { id: marketplace_id } })))
-  t.strictSame(racers.map(({ statusCode }) => statusCode).sort(), [201, 409, 409, 409], 'one of those that race is in force')
-  const winner = racers.find(({ statusCode }) => statusCode === 201)?.json().id
+  const racer = await db.transaction().execute(async (trx) => {
+    await trx.updateTable('contracts').set({ status: 'active' }).where('id', '=', next).execute()
+    const waiting = byVendor('POST', '/v1/contracts', { marketplace: { id: marketplace_id } })
+    await until('the contract to wait for the other', async () =>
+      (await sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(db)).rows.length > 0)
+    return { waiting }
+  })
+  const late = await racer.waiting
+  t.match([late.statusCode, late.json().error_code], [409, 'CRD_002'], 'of two at one moment the second is refused')
 
   for (const [call, url, reason] of [
     [byProvider, `/v1/hubs/${hub_id}`, /marketplaces/], [byProvider, `/v1/marketplaces/${marketplace_id}`, /contracts/], [byVendor, `/v1/contracts/${contract_id}`, /terminated instead/],
@@ -131,7 +139,7 @@ t.test('changing and deleting', async (t) => {
     t.match([statusCode, json()], [409, { error_code: 'API_009', detail: reason, params: {} }])
   }
   for (const [call, url] of [
-    [byVendor, connection], [byVendor, `/v1/listings/${listing_id}`], [byVendor, `/v1/contracts/${contract_id}`], [byVendor, `/v1/contracts/${next}`], [byVendor, `/v1/contracts/${winner}`],
+    [byVendor, connection], [byVendor, `/v1/listings/${listing_id}`], [byVendor, `/v1/contracts/${contract_id}`], [byVendor, `/v1/contracts/${next}`],
     [byProvider, `/v1/marketplaces/${marketplace_id}`], [byProvider, `/v1/hubs/${hub_id}`],
   ] as const) {
     t.equal((await call('DELETE', url)).statusCode, 204, `from the leaves: ${url}`)
