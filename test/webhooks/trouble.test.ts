@@ -153,15 +153,17 @@ t.test('an endless answer', async (t) => {
     more()
   })
   const { id } = await makeWebhook(it, hook.url, { ...CHANGE, headers: { 'x-secret': 'hush-hush' } })
-  work(t, it, { WEBHOOK_TIMEOUT_MS: '2000' })
+  const { worker } = work(t, it, { WEBHOOK_TIMEOUT_MS: '60000' })
   await tell(it, changeOf(it))
   const { attempt_log: [attempt] } = await reaches(it, id, 'sent')
   t.match(attempt?.response, /^line \[secret\] \[secret\] üx{400}/)
   t.equal(attempt?.response?.length, 500)
   t.ok(written < 20_000_000, `${written} bytes were taken`) // the sockets' buffers, not the stream
+  await worker.stop()
 
   hook.answer = (_, response) => { response.writeHead(202).write('and then') }
   await it.db.deleteFrom('webhook_messages').execute()
+  work(t, it, { WEBHOOK_TIMEOUT_MS: '500' })
   await tell(it, changeOf(it))
   t.match((await reaches(it, id, 'sent')).attempt_log, [{ status_code: 202, response: 'and then', error: null }])
 })
