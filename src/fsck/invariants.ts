@@ -4,6 +4,7 @@ import type { Check } from './check.js'
 import { deliveryChecks } from './deliveries.js'
 import { licenseChecks } from './licenses.js'
 import { orderChecks } from './orders.js'
+import { requestChecks } from './requests.js'
 import { webhookChecks } from './webhooks.js'
 
 /** An invariant that does not hold: how many rows break it, and the first of them. */
@@ -12,7 +13,7 @@ export interface Violation { check: string, total: number, ids: string[] }
 /** One invariant, looked at. `rows`: how many the table has. */
 export interface Finding { check: string, rows: number, violation: Violation | undefined }
 
-export const checks: readonly Check[] = [...licenseChecks, ...orderChecks, ...deliveryChecks, ...webhookChecks]
+export const checks: readonly Check[] = [...licenseChecks, ...orderChecks, ...deliveryChecks, ...requestChecks, ...webhookChecks]
 
 const IDS_MAX = 10
 
