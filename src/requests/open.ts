@@ -4,6 +4,7 @@ import { assertNoneOpen, assertUnknown } from './conflicts.js'
 import { applyItems, assertNotEmpty, itemsOf } from './items.js'
 import { proceed } from './proceed.js'
 import { invalid } from './read-moment.js'
+import { refreshDraft } from './refresh-draft.js'
 import { lockAsset, type Actor, type AssetRow, type RequestRow, type Service } from './request-row.js'
 import { EFFECTS, findMove, type RequestType } from './transitions.js'
 
@@ -26,6 +27,8 @@ export async function openRequest (trx: Transaction<Database>, service: Service,
     if (asset.customer_id === null) throw invalid('asset.tiers.customer: is required')
     await applyItems(trx, request)
     assertNotEmpty(await itemsOf(trx, request.account_id, request.asset_id))
+  } else if (request.created_at < asset.updated_at) {
+    await refreshDraft(trx, service.keyring, request)
   }
   return proceed(trx, service.keyring, request, verb, actor)
 }

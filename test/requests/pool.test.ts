@@ -1,31 +1,11 @@
-import t, { type Test } from 'tap'
-import { startWorker } from '../../src/worker.js'
-import { buildLogger } from '../../src/log.js'
-import { testApp, type TestApp } from '../support/app.js'
+import t from 'tap'
 import { assertInvariants } from '../support/invariants.js'
-import { makeMarket, purchaseOf, type Market } from '../support/market.js'
+import { purchaseOf } from '../support/market.js'
 import type { Json } from '../support/sdk.js'
 import { until } from '../support/until.js'
-import { callsOf, keys, load, makePool, stockOf } from '../support/vendor.js'
+import { callsOf, keys, load, stockOf } from '../support/vendor.js'
+import { boundMarket, keyOf, withWorker } from './bound.js'
 
-interface Bound { service: TestApp, market: Market, pool_id: string, test_pool_id: string }
-
-/** A market whose license_key comes from a pool with these licenses, for live purchases and for tests. */
-async function boundMarket (t: Test, licenses: readonly string[], { pool = {}, product = {}, rest = {} }: { pool?: object, product?: object, rest?: object } = {}): Promise<Bound> {
-  const service = await testApp(t)
-  const call = callsOf(service.app, service.vendor)
-  const pool_id = await makePool(call, pool, licenses)
-  const test_pool_id = await makePool(call, { mode: 'test', name: 'for tests' })
-  const market = await makeMarket(service, { vendor: service.vendor, product, license_key: { pool_id, test_pool_id, ...rest } })
-  return { service, market, pool_id, test_pool_id }
-}
-
-function withWorker (t: Test, { db, config, keyring }: TestApp): void {
-  const worker = startWorker({ db, config, keyring, log: buildLogger(config), transport: { send: async () => ({ message_id: 'x' }) } as never })
-  t.teardown(() => worker.stop(0))
-}
-
-const keyOf = ({ asset }: Json): string => asset.params.find(({ id }: Json) => id === 'license_key').value
 const items = (item_id: string, quantity: number | string): object => ({ items: [{ id: item_id, quantity }] })
 
 // Guarantee: a purchase is filled and approved by itself while there is stock, with one license per unit, through an order like any other.
