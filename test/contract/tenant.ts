@@ -1,20 +1,26 @@
-// A vendor that has one of everything, and a valid request for every operation of the document.
+// A vendor that has one of everything, sold by a provider that has one of everything.
 import type { InjectOptions } from 'fastify'
 import { sql } from 'kysely'
 import { createApiKey } from '../../src/accounts/create-api-key.js'
 import { PERMISSIONS, type Permission } from '../../src/accounts/permissions.js'
 import { inTransaction } from '../../src/database/transaction.js'
 import { testAccount, type TestAccount, type TestApp } from '../support/app.js'
+import type { Json } from '../support/sdk.js'
 import { callsOf, keys, orderOf, type Call } from '../support/vendor.js'
 import { messageOf } from '../support/webhooks.js'
 import type { Operation } from './document.js'
+import { makeSale } from './sale.js'
 
+/** The vendor; its provider beside it. */
 export interface Tenant extends TestAccount {
-  /** in every text of the tenant's that an answer could show */
+  /** in every text of the vendor's that an answer could show; those of the provider's have `nameSHOP`, those of what is between the two `nameSALE` */
   name: string
   call: Call
-  /** one of each, by collection: the first part of a path after /v1 */
+  provider: TestAccount & { call: Call }
+  /** one of each, by the path that it is found under, without /v1 and ids: `tier/accounts` */
   ids: Record<string, string>
+  /** the way into the inquiry form of the request */
+  form_code: string
   product_ref: string
   source_secret: string
   /** licenses in stock, for withdrawals */
@@ -57,18 +63,27 @@ export function signed ({ source_secret, ids }: Tenant, payload: string | Buffer
   return { method: 'POST', url: `/v1/payments/${ids['payments'] ?? ''}`, headers: named, payload: body }
 }
 
-type Hear = (method: string, url: string, payload: unknown, status: number, body: unknown) => void
+export type Hear = (method: string, url: string, payload: unknown, status: number, body: unknown) => void
+/** Calls, and returns the body of a 2xx. */
+export type Made = (method: 'GET' | 'POST' | 'PUT', url: string, payload?: object | string) => Promise<Json>
+
+/** Calls of an account that must succeed; `hear` is told the answers. */
+export function madeBy (call: Call, hear: Hear = () => {}): Made {
+  return async (method, url, payload) => {
+    const answer = await call(method, url, payload)
+    const body = answer.body === '' ? undefined : answer.json<Json>()
+    hear(method, url, payload, answer.statusCode, body)
+    if (answer.statusCode >= 300) throw new Error(`${method} ${url} ${JSON.stringify(payload)} ${answer.statusCode} ${answer.body}`)
+    return body ?? {}
+  }
+}
 
 /** Makes the tenant over the API. `hear` is told every answer on the way. */
 export async function makeTenant (service: TestApp, name: string, hear: Hear = () => {}): Promise<Tenant> {
   const account = await testAccount(service.db, 'vendor', PERMISSIONS)
+  const provider = await testAccount(service.db, 'provider', PERMISSIONS)
   const call = callsOf(service.app, account)
-  const made = async (method: 'GET' | 'POST', url: string, payload?: object | string): Promise<Record<string, string> & Record<string, unknown>> => {
-    const answer = await call(method, url, payload)
-    hear(method, url, payload, answer.statusCode, answer.json())
-    if (answer.statusCode >= 300) throw new Error(`${method} ${url} ${answer.body}`)
-    return answer.json()
-  }
+  const made = madeBy(call, hear)
   const product_ref = `sku-${name}`
   const product = await made('POST', '/v1/products', { name, external_ids: [product_ref], mail_template: mailTemplateOf(name), locales: { de: { name, mail_template: mailTemplateOf(name) } } })
   const pool = await made('POST', '/v1/pools', { name, product_ids: [product.id], currency: 'EUR', mode: 'live', quantity_rule: 'unit', on_shortage: 'fail', low_stock_threshold: 3 })
@@ -79,59 +94,17 @@ export async function makeTenant (service: TestApp, name: string, hear: Hear = (
   const key = await made('POST', '/v1/api-keys', { name, permissions: ['events:read'], expires_at: '2999-01-01T00:00:00.000Z' })
   const stock = await made('GET', `/v1/pools/${pool.id}/licenses?state=available&limit=300`) as unknown as Array<{ id: string }>
   const ids = {
-    accounts: account.account_id, 'api-keys': key.id, products: product.id, pools: pool.id, orders: order.id, payments: source.id, 'payment-sources': source.id, batches: batch['batch_id'] as string, licenses: '', deliveries: '', events: '', 'payment-events': '',
+    accounts: account.account_id, 'api-keys': key.id, products: product.id, pools: pool.id, orders: order.id, payments: source.id, 'payment-sources': source.id, batches: batch['batch_id'], licenses: '', deliveries: '', events: '', 'payment-events': '',
   } as Record<string, string>
-  const tenant: Tenant = { ...account, name, call, ids, product_ref, source_secret: source['secret'] as string, in_stock: stock.map(({ id }) => id), made: 1 }
+  const tenant: Tenant = { ...account, name, call, ids, product_ref, source_secret: source['secret'], in_stock: stock.map(({ id }) => id), made: 1, provider: { ...provider, call: callsOf(service.app, provider) }, form_code: '' }
   ids['licenses'] = tenant.in_stock.pop() as string
   const event = await service.app.inject(signed(tenant, { type: 'order.paid', data: newOrder(tenant, `${name}-2`) }))
   hear('POST', signed(tenant, '').url, undefined, event.statusCode, event.json())
   ids['payment-events'] = event.json<{ id: string }>().id
   ids['deliveries'] = (await made('GET', '/v1/deliveries') as unknown as Array<{ id: string }>)[0]?.id as string
   ids['events'] = (await made('GET', '/v1/events') as unknown as Array<{ id: string }>)[0]?.id as string
+  await makeSale(tenant, hear)
   return tenant
 }
-
-const letters = (n: number): string => [676, 26, 1].map((place) => String.fromCharCode(65 + Math.floor(n / place) % 26)).join('')
-
-/** By operation: a body that is accepted however often it comes. An operation with a body that is not here fails the tests: add it. */
-const BODIES: Record<string, (tenant: Tenant, n: number) => object | string> = {
-  createAccount: ({ name }) => ({ name, type: 'vendor' }),
-  renameAccount: ({ name }) => ({ name }),
-  createApiKey: ({ name }) => ({ name, permissions: ['api-keys:write'] }),
-  createProduct: ({ name }, n) => ({ name, external_ids: [`${name}-${n}`], mail_template: mailTemplateOf(name) }),
-  updateProduct: ({ name, product_ref }) => ({ name, external_ids: [product_ref], mail_template: mailTemplateOf(name) }),
-  createPool: ({ name, ids }, n) => ({ name, product_ids: [ids['products']], mode: 'test', currency: letters(n) }),
-  updatePool: ({ name }) => ({ name, low_stock_threshold: 5 }),
-  placeOrder: (tenant, n) => ({ ...newOrder(tenant, `${tenant.name}-${n}`), line_items: [{ product: tenant.product_ref, quantity: 1, unit_amount: 4900 }] }),
-  createPaymentSource: ({ name }) => ({ kind: 'standard-webhooks', name }),
-  changePaymentSource: ({ name }) => ({ name }),
-  loadLicenses: ({ name }, n) => `${name}-LOADED-${String(n).padStart(8, '0')}`,
-  withdrawLicense: ({ name }) => ({ reason: name }),
-}
-const QUERIES: Record<string, (tenant: Tenant) => string> = { explainPoolRoute: ({ ids }) => `?product=${ids['products'] ?? ''}&currency=EUR` }
-
-/** What can be done to a thing once only gets a new one each time. */
-const ONCE: Record<string, (tenant: Tenant) => Promise<string>> = {
-  revokeApiKey: async ({ call, name }) => (await call('POST', '/v1/api-keys', { name, permissions: ['events:read'] })).json<{ id: string }>().id,
-  deletePaymentSource: async ({ call, name }) => (await call('POST', '/v1/payment-sources', { kind: 'standard-webhooks', name })).json<{ id: string }>().id,
-  withdrawLicense: async ({ in_stock }) => in_stock.pop() ?? '',
-}
-
-/** A request that the service must grant to the tenant, without credentials. */
-export async function requestOf (operation: Operation, tenant: Tenant): Promise<ValidRequest> {
-  const n = ++tenant.made
-  if (operation.id === 'receivePayment') return signed(tenant, { type: 'order.paid', data: newOrder(tenant, `${tenant.name}-${n}`) })
-  const id = await (ONCE[operation.id]?.(tenant) ?? tenant.ids[operation.collection])
-  const url = `${operation.path.replace('{id}', id ?? `no ${operation.collection}`)}${QUERIES[operation.id]?.(tenant) ?? ''}`
-  const request: ValidRequest = { method: operation.method, url, headers: {} }
-  if (Object.keys(operation.bodies).length === 0) return request
-  const body = BODIES[operation.id]?.(tenant, n)
-  if (body === undefined) throw new Error(`${operation.id} has no valid body in test/contract/tenant.ts: add one`)
-  const type = typeof body === 'string' ? 'text/plain' : 'application/json'
-  return { ...request, headers: { 'content-type': type }, payload: typeof body === 'string' ? body : JSON.stringify(body) }
-}
-
-/** Whether a valid request names something that has an owner: in its path, or else in its body or query. */
-export const namesSomething = ({ id, path }: Operation): boolean => path.includes('{id}') || ['createPool', 'placeOrder', 'explainPoolRoute'].includes(id)
 
 export const withKey = (authorization: string) => (request: ValidRequest): ValidRequest => ({ ...request, headers: { ...request.headers, authorization } })

@@ -1,0 +1,177 @@
+// A valid request for every operation of the document, for who may make it.
+import type { Json } from '../support/sdk.js'
+import type { Operation } from './document.js'
+import { freshRequest, freshSetup, newBillingRequest, newPurchase, newTierAccount, newWebhook, saleOf, shopOf } from './sale.js'
+import { madeBy, mailTemplateOf, newOrder, signed, type Made, type Tenant, type ValidRequest } from './tenant.js'
+
+const letters = (n: number): string => [676, 26, 1].map((place) => String.fromCharCode(65 + Math.floor(n / place) % 26)).join('')
+const byVendor = ({ call }: Tenant): Made => madeBy(call)
+const byProvider = ({ provider }: Tenant): Made => madeBy(provider.call)
+const made = async (by: Made, url: string, payload?: object): Promise<string> => (await by('POST', url, payload))['id']
+const below = ({ ids }: Tenant, what: string): string => `/v1/products/${ids['products'] ?? ''}/${what}`
+
+const newProduct = ({ name }: Tenant, n: number): Json => ({ name, external_ids: [`${name}-${n}`], mail_template: mailTemplateOf(name) })
+const newItem = ({ name }: Tenant, n: number): Json => ({ name, mpn: `${name}-${n}`, unit: name })
+const newParameter = ({ name }: Tenant, n: number): Json => ({ name: `p${n}`, title: name, phase: 'ordering' })
+const newTemplate = ({ name }: Tenant): Json => ({ title: name, body: name })
+const newAction = ({ name }: Tenant, n: number): Json => ({ action: `a${n}`, title: name, url: `https://${name}.example.com/sso` })
+/** The operator says whose it is; of a provider it is not looked at. */
+const newHub = (tenant: Tenant): Json => ({ name: shopOf(tenant), owner: { id: tenant.provider.account_id } })
+const newMarketplace = (tenant: Tenant): Json => ({ ...newHub(tenant), hub: { id: tenant.ids['hubs'] } })
+const newContract = async (tenant: Tenant): Promise<Json> => ({ name: tenant.name, marketplace: { id: await made(byProvider(tenant), '/v1/marketplaces', newMarketplace(tenant)) } })
+const newListing = async (tenant: Tenant, n: number): Promise<Json> =>
+  ({ product: { id: await made(byVendor(tenant), '/v1/products', newProduct(tenant, n)) }, contract: { id: tenant.ids['contracts'] } })
+const newConnection = ({ provider }: Tenant): Json => ({ type: 'test', provider: { id: provider.account_id } })
+const accountChange = (tenant: Tenant, n: number): Json => ({ type: 'update', account: { id: tenant.ids['customer'], name: `${saleOf(tenant)} ${n}` } })
+const suspendDraft = (tenant: Tenant): Json => ({ type: 'suspend', status: 'draft', asset: { id: tenant.ids['assets'] } })
+const adminEmail = (tenant: Tenant): Json => ({ id: 'admin_email', value: `${saleOf(tenant).toLowerCase()}@example.com` })
+const inquiry = (tenant: Tenant): Json => ({ note: saleOf(tenant), asset: { params: [adminEmail(tenant)] } })
+const inTime = { planned_date: '2999-01-01T00:00:00.000Z' }
+
+/** By operation: a body that is accepted however often it comes. An operation with a body that is not here fails the tests: add it. */
+const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Promise<object>> = {
+  createAccount: ({ name }) => ({ name, type: 'vendor', brand: name, external_id: name, countries: ['GB'] }),
+  renameAccount: ({ name }) => ({ name }),
+  createApiKey: ({ name }) => ({ name, permissions: ['api-keys:write'] }),
+  createProduct: newProduct,
+  updateProduct: ({ name, product_ref }) => ({ name, external_ids: [product_ref], mail_template: mailTemplateOf(name) }),
+  createItem: newItem,
+  updateItem: ({ name }) => ({ name }),
+  createParameter: newParameter,
+  updateParameter: ({ name }) => ({ title: name }),
+  createTemplate: newTemplate,
+  updateTemplate: ({ name }) => ({ title: name }),
+  setConfiguration: ({ name, ids }) => ({ parameter: { id: ids['products/configurations'] }, value: name }),
+  replaceConfiguration: ({ name }) => ({ value: name }),
+  createAction: newAction,
+  updateAction: ({ name }) => ({ title: name }),
+  createHub: newHub,
+  updateHub: (tenant) => ({ name: shopOf(tenant) }),
+  createMarketplace: newMarketplace,
+  updateMarketplace: (tenant) => ({ name: shopOf(tenant) }),
+  createContract: newContract,
+  updateContract: ({ name }) => ({ name }),
+  createListing: newListing,
+  updateListing: () => ({ status: 'listed' }),
+  createConnection: newConnection,
+  updateConnection: () => ({ status: 'active' }),
+  createPool: ({ name, ids }, n) => ({ name, product_ids: [ids['products']], mode: 'test', currency: letters(n) }),
+  updatePool: ({ name }) => ({ name, low_stock_threshold: 5 }),
+  placeOrder: (tenant, n) => ({ ...newOrder(tenant, `${tenant.name}-${n}`), line_items: [{ product: tenant.product_ref, quantity: 1, unit_amount: 4900 }] }),
+  createPaymentSource: ({ name }) => ({ kind: 'standard-webhooks', name }),
+  changePaymentSource: ({ name }) => ({ name }),
+  loadLicenses: ({ name }, n) => `${name}-LOADED-${String(n).padStart(8, '0')}`,
+  withdrawLicense: ({ name }) => ({ reason: name }),
+  createTierAccount: (tenant, n) => newTierAccount(tenant, n, 'customer'),
+  updateTierAccount: (tenant) => ({ name: saleOf(tenant) }),
+  createTierAccountRequest: accountChange,
+  acceptTierAccountRequest: () => ({}),
+  ignoreTierAccountRequest: (tenant) => ({ reason: saleOf(tenant) }),
+  createTierConfigRequest: (tenant) => ({ status: 'draft', configuration: { id: tenant.ids['tier/configs'] }, notes: saleOf(tenant) }),
+  updateTierConfigRequest: (tenant) => ({ notes: saleOf(tenant), params: [{ id: 'company', value: saleOf(tenant) }] }),
+  submitTierConfigRequest: () => ({}),
+  validateTierConfigRequest: (tenant) => ({ params: [{ id: 'company', value: saleOf(tenant) }] }),
+  approveTierConfigRequest: () => ({}),
+  failTierConfigRequest: (tenant) => ({ reason: saleOf(tenant) }),
+  assignTierConfigRequest: () => ({}),
+  createRequest: (tenant, n) => newPurchase(tenant, n),
+  updateRequest: inquiry,
+  validateRequest: inquiry,
+  approveRequest: ({ ids }) => ({ template_id: ids['products/templates'], effective_date: '2026-01-31T10:15:00.000Z' }),
+  failRequest: (tenant) => ({ reason: saleOf(tenant) }),
+  inquireRequest: () => ({}),
+  scheduleRequest: () => inTime,
+  revokeRequest: (tenant) => ({ reason: saleOf(tenant) }),
+  assignRequest: () => ({}),
+  pendRequest: (tenant) => ({ params: [adminEmail(tenant)] }),
+  writeRequestParameter: adminEmail,
+  createBillingRequest: newBillingRequest,
+  writeBillingRequestAttributes: () => ({}),
+  postMessage: (tenant) => ({ text: saleOf(tenant) }),
+  updateMessage: (tenant) => ({ text: saleOf(tenant) }),
+  createWebhook: newWebhook,
+  updateWebhook: ({ name }) => ({ label: name }),
+  rotateWebhookSecret: () => ({ overlap_hours: 1 }),
+}
+const forAsset = ({ ids }: Tenant): string => `?asset_id=${ids['assets'] ?? ''}`
+const QUERIES: Record<string, (tenant: Tenant) => string> = {
+  explainPoolRoute: ({ ids }) => `?product=${ids['products'] ?? ''}&currency=EUR`,
+  getActionLink: forAsset,
+  getVersionActionLink: forAsset,
+  getInquiryForm: ({ form_code }) => `?code=${form_code}`,
+}
+
+/** What can be done to a thing once only gets a new one each time. */
+const ONCE: Record<string, (tenant: Tenant, n: number) => Promise<string>> = {
+  revokeApiKey: async (tenant) => made(byVendor(tenant), '/v1/api-keys', { name: tenant.name, permissions: ['events:read'] }),
+  deletePaymentSource: async (tenant) => made(byVendor(tenant), '/v1/payment-sources', { kind: 'standard-webhooks', name: tenant.name }),
+  withdrawLicense: async ({ in_stock }) => in_stock.pop() ?? '',
+  deleteProduct: async (tenant, n) => made(byVendor(tenant), '/v1/products', newProduct(tenant, n)),
+  deleteItem: async (tenant, n) => made(byVendor(tenant), below(tenant, 'items'), newItem(tenant, n)),
+  deleteParameter: async (tenant, n) => made(byVendor(tenant), below(tenant, 'parameters'), newParameter(tenant, n)),
+  deleteTemplate: async (tenant) => made(byVendor(tenant), below(tenant, 'templates'), newTemplate(tenant)),
+  deleteAction: async (tenant, n) => made(byVendor(tenant), below(tenant, 'actions'), newAction(tenant, n)),
+  deleteHub: async (tenant) => made(byProvider(tenant), '/v1/hubs', newHub(tenant)),
+  deleteMarketplace: async (tenant) => made(byProvider(tenant), '/v1/marketplaces', newMarketplace(tenant)),
+  deleteContract: async (tenant) => made(byVendor(tenant), '/v1/contracts', await newContract(tenant)),
+  deleteListing: async (tenant, n) => made(byVendor(tenant), '/v1/listings', await newListing(tenant, n)),
+  deleteConnection: async (tenant) => made(byVendor(tenant), below(tenant, 'connections'), newConnection(tenant)),
+  deleteTierAccount: async (tenant, n) => made(byProvider(tenant), '/v1/tier/accounts', newTierAccount(tenant, n, 'customer')),
+  acceptTierAccountRequest: async (tenant, n) => made(byProvider(tenant), '/v1/tier/account-requests', accountChange(tenant, n)),
+  ignoreTierAccountRequest: async (tenant, n) => made(byProvider(tenant), '/v1/tier/account-requests', accountChange(tenant, n)),
+  submitTierConfigRequest: async (tenant) => freshSetup(tenant, { status: 'draft' }),
+  approveTierConfigRequest: async (tenant) => freshSetup(tenant),
+  failTierConfigRequest: async (tenant) => freshSetup(tenant),
+  inquireTierConfigRequest: async (tenant) => freshSetup(tenant),
+  pendTierConfigRequest: async (tenant) => {
+    const id = await freshSetup(tenant)
+    await byVendor(tenant)('POST', `/v1/tier/config-requests/${id}/inquire`)
+    return id
+  },
+  deleteRequest: async (tenant, n) => made(byProvider(tenant), '/v1/requests', newPurchase(tenant, n, { status: 'draft' })),
+  purchaseRequest: async (tenant, n) => made(byProvider(tenant), '/v1/requests', newPurchase(tenant, n, { status: 'draft' })),
+  submitRequest: async (tenant) => {
+    const { asset } = await byVendor(tenant)('GET', `/v1/requests/${await freshRequest(tenant, undefined, ['approve', {}])}`)
+    return made(byProvider(tenant), '/v1/requests', { ...suspendDraft(tenant), asset: { id: asset.id } })
+  },
+  approveRequest: async (tenant) => freshRequest(tenant),
+  failRequest: async (tenant) => freshRequest(tenant),
+  inquireRequest: async (tenant) => freshRequest(tenant),
+  scheduleRequest: async (tenant) => freshRequest(tenant),
+  revokeRequest: async (tenant) => freshRequest(tenant, undefined, ['schedule', inTime]),
+  confirmRequest: async (tenant) => {
+    const id = await freshRequest(tenant, undefined, ['schedule', inTime])
+    await byProvider(tenant)('POST', `/v1/requests/${id}/revoke`, { reason: saleOf(tenant) })
+    return id
+  },
+  pendRequest: async (tenant) => freshRequest(tenant, undefined, ['inquire', {}]),
+  closeConversation: async (tenant) => freshRequest(tenant),
+  deleteWebhook: async (tenant) => made(byVendor(tenant), '/v1/notifications/webhooks', { ...newWebhook(tenant), active: false }),
+}
+
+/** Where a path names one thing: `tier/accounts` of `/v1/tier/accounts/{id}/versions`. */
+export const placeOf = (path: string, param: string): string => path.slice('/v1/'.length, path.indexOf(`/{${param}}`)).replace(/\/\{\w+\}/g, '')
+
+/** The path of an operation with the tenant's ids; `id`: of the last thing that it names. */
+export function pathOf ({ path }: Operation, { ids }: Tenant, id?: string): string {
+  const params = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string)
+  return params.reduce((url, name, i) => {
+    const place = placeOf(path, name)
+    const value = (i === params.length - 1 ? id : undefined) ?? ids[place]
+    if (value === undefined) throw new Error(`the tenant has no ${place}: add one in test/contract/sale.ts`)
+    return url.replace(`{${name}}`, value)
+  }, path)
+}
+
+/** A request that the service must grant to the tenant or to its provider, without credentials. */
+export async function requestOf (operation: Operation, tenant: Tenant): Promise<ValidRequest> {
+  const n = ++tenant.made
+  if (operation.id === 'receivePayment') return signed(tenant, { type: 'order.paid', data: newOrder(tenant, `${tenant.name}-${n}`) })
+  const id = await ONCE[operation.id]?.(tenant, n)
+  const request: ValidRequest = { method: operation.method, url: `${pathOf(operation, tenant, id)}${QUERIES[operation.id]?.(tenant) ?? ''}`, headers: {} }
+  if (Object.keys(operation.bodies).length === 0) return request
+  const body = await BODIES[operation.id]?.(tenant, n)
+  if (body === undefined) throw new Error(`${operation.id} has no valid body in test/contract/valid-requests.ts: add one`)
+  const type = typeof body === 'string' ? 'text/plain' : 'application/json'
+  return { ...request, headers: { 'content-type': type }, payload: typeof body === 'string' ? body : JSON.stringify(body) }
+}
