@@ -21,7 +21,8 @@ export interface TranslatedOrder {
   locale?: string | undefined
   mode?: 'live' | 'test' | undefined
   paid_at?: string | undefined
-  customer: Customer
+  /** a checkout sells to somebody who is mailed */
+  customer: Customer & { email: string }
   line_items: Array<{ external_id?: string | undefined, product: string, quantity: number, unit_amount?: number | undefined }>
 }
 
