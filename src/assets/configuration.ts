@@ -1,1 +1,0 @@
-export { configurationOf, type ConfigurationOf } from '../products/configurations/configuration-of.js'
