@@ -4,6 +4,7 @@ import { inTransaction } from '../../src/database/transaction.js'
 import { resolveTier } from '../../src/tiers/accounts/resolve-tier.js'
 import type { GivenTier, TierScope } from '../../src/tiers/accounts/schema.js'
 import { fullTierDocuments, tierDocuments } from '../../src/tiers/accounts/tier-documents.js'
+import { untilWaiting } from '../orders/support.js'
 import { testAccount, testApp } from '../support/app.js'
 import { tierOf } from '../support/market.js'
 import { callsOf } from '../support/vendor.js'
@@ -46,7 +47,13 @@ t.test('the accounts of a purchase', async (t) => {
   t.match(await refused(wrong), [/^asset\.tiers\.customer\.contact_info\.country: must be/, /^asset\.tiers\.customer\.contact_info\.contact\.email: must be/])
 
   const racing = tierOf('Raced', { external_id: 'raced' })
-  const racers = await Promise.all(Array.from({ length: 8 }, async (_, i) => resolve(i % 2 === 0 ? racing : { ...racing, external_uid: randomUUID() })))
+  const waiters = await inTransaction(db, async (trx) => {
+    const first = await resolveTier(trx, { provider_id: provider.account_id, role: 'customer', ref: racing, path: '' }, null)
+    const others = [racing, { ...racing, external_uid: randomUUID() }].map(async (each) => ({ first, other: await resolve(each) }))
+    await untilWaiting(db, 2)
+    return others
+  })
+  const racers = (await Promise.all(waiters)).flatMap(({ first, other }) => [first, other])
   t.equal(new Set(racers).size, 1, 'purchases that race for an account make one')
   const versions = await db.selectFrom('tier_account_versions').select(['version', 'snapshot']).where('tier_account_id', '=', racers[0]!).execute()
   t.match(versions, [{ version: 1, snapshot: { name: 'Raced', contact_info: { country: 'GB', state: '' } } }])
@@ -96,6 +103,15 @@ t.test('the accounts of a provider', async (t) => {
     t.equal((await call('GET', `/v1/tier/accounts/${gone.id}`)).statusCode, 404)
     t.equal((await call('PUT', `/v1/tier/accounts/${gone.id}`, {})).statusCode, 404)
     t.not(await tierAccountOf(sale, 'customer', { ...tierOf('Again'), external_uid: gone.external_uid }), gone.id, 'its names are free')
+    const named = (await call('POST', '/v1/tier/accounts', { ...tierOf('Named'), type: 'customer' })).json()
+    const deletion = await inTransaction(db, async (trx) => {
+      await resolveTier(trx, { provider_id: sale.provider.account_id, role: 'customer', ref: named, path: '' }, null)
+      const deleting = call('DELETE', `/v1/tier/accounts/${named.id}`)
+      await untilWaiting(db)
+      await assetOf({ ...sale, db: trx }, { customer_id: named.id }, 'draft')
+      return { deleting }
+    })
+    t.equal((await deletion.deleting).statusCode, 409, 'a purchase that has found it is waited for')
   })
   await t.test('who sees and who writes', async (t) => {
     const theirs = (authorization: { authorization: string }) => callsOf(app, authorization)
