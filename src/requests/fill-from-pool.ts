@@ -23,9 +23,10 @@ const LINE_QUANTITY_MAX = 10_000 // as of line_items
  */
 export async function fillFromPool (trx: Transaction<Database>, keyring: Keyring, request: RequestRow): Promise<RequestRow> {
   if (request.type !== 'purchase' && request.type !== 'change') return request
-  const bindings = await bindingsOf(trx, request)
-  if (bindings.parameters.length === 0) return request
   if (request.order_id !== null) return approveFilled(trx, keyring, request)
+  const all = await bindingsOf(trx, request)
+  const bindings = { ...all, parameters: all.parameters.filter(({ is_written }) => request.type === 'change' || !is_written) } // a purchase's: by hand
+  if (bindings.parameters.length === 0) return request
   const why = whyNot(request, bindings)
   if (why !== undefined) return updateRequestRow(trx, request, { pool_note: why })
   const { account_id, id } = request
