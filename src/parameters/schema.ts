@@ -13,7 +13,7 @@ export const VALUE_ERROR_MAX = 512
 
 const word = (description: string, example: string) =>
   Type.Optional(Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, description, examples: [example] }))
-const Structured = Type.Unsafe<object>({ type: ['object', 'array'] })
+const Structured = Type.Unsafe<object>({ type: ['object', 'array'], additionalProperties: true }) // without it nothing inside is sent
 
 /** What a client says of one parameter. Clients post whole parameters back, with what else they hold. */
 export const ParamWriteSchema = Lenient({

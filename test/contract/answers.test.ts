@@ -3,17 +3,33 @@ import t from 'tap'
 import { MailRefused, type MailTransport } from '../../src/mailer/transport.js'
 import { startWorker } from '../../src/worker.js'
 import { testApp } from '../support/app.js'
+import { receiver } from '../support/receiver.js'
 import { until } from '../support/until.js'
 import { contractOf, type Operation, type Schema } from './document.js'
-import { makeTenant, newOrder, requestOf, signed } from './tenant.js'
+import { sidesOf } from './needs.js'
+import { fillTheRest } from './rest.js'
+import { makeTenant, newOrder, signed, type Hear } from './tenant.js'
+import { requestOf } from './valid-requests.js'
 
-/** Fields of requests that answers show in another form. */
-const NOT_ECHOED = new Set(['product', 'type'])
-/** Documented, and null in every answer here: only the repeat of an Idempotency-Key could show a key that was revoked since. */
-const ALWAYS_NULL = ['ApiKeyWithSecret.revoked_at']
+/** Fields of requests that answers show in another form: under another name, masked, completed, or as a moment in UTC. */
+const NOT_ECHOED = new Set([
+  'product', 'product_id', 'type', 'unit', 'headers', 'jwt_secret', 'owner', 'default', 'quantity', 'period', 'provider', 'billing', 'customer', 'tier1', 'tier2', 'template_id', 'parameter',
+])
+/** Of these a body is a deed, or the answer is another thing. */
+const NOT_SHOWN = [
+  'withdrawLicense', 'approveTierConfigRequest', 'failTierConfigRequest', 'assignTierConfigRequest', 'assignRequest', 'rotateWebhookSecret', 'pendRequest', 'createBillingRequest',
+]
+/**
+ * Documented, and null in every answer here. Only the repeat of an Idempotency-Key could show a key that was revoked since, or a new webhook
+ * that something has happened to. Nothing writes the last two yet.
+ */
+const ALWAYS_NULL = /^(ApiKeyWithSecret\.revoked_at|WebhookWithSecret\.(modified_|disabled_|earliest_|last_).*|Webhook\.last_success\.errors|Asset\.renewal_expiration_date|RecurringAsset\.billing\.anniversary)$/
+
+const isOfParameters = (value: unknown): value is Array<{ id: string }> => Array.isArray(value) && value.some((one) => typeof one === 'object' && ('value' in one || 'structured_value' in one || 'structured_error' in one))
 
 /** The paths of what a client gave and the answer does not show: the renderer drops silently what its schema does not name. */
 function missing (given: unknown, shown: unknown, path: string): string[] {
+  if (isOfParameters(given) && isOfParameters(shown)) return given.flatMap((one) => missing(one, shown.find(({ id }) => id === one.id), `${path}.${one.id}`))
   if (typeof given !== 'object' || given === null) return given === shown ? [] : [`${path}: ${JSON.stringify(given)} became ${JSON.stringify(shown)}`]
   return Object.entries(given).flatMap(([name, value]) =>
     NOT_ECHOED.has(name) ? [] : missing(value, (shown as Record<string, unknown> | undefined)?.[name], `${path}.${name}`))
@@ -45,7 +61,8 @@ function documentedIn (schemas: Record<string, Schema>, schema: Schema, name: st
 // Guarantee: each operation answers exactly what is documented: nothing besides, nothing missing, each documented property filled somewhere,
 // and what a client wrote is shown back to it.
 t.test('a whole scenario', async (t) => {
-  const service = await testApp(t)
+  const service = await testApp(t, { WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8', WORKER_POLL_MS: '50' })
+  const hook = await receiver(t)
   const { app, db, config, keyring, operator } = service
   const { operations, schemas, faultOf } = contractOf(app)
   const shown = new Set<string>()
@@ -54,11 +71,11 @@ t.test('a whole scenario', async (t) => {
     t.ok(status < 300, `${operation.id} ${status}`)
     t.equal(faultOf(operation, status, body), undefined, `${operation.id} ${status} answers what is documented`)
     noteShown(shown, schemas, operation.answers[status] ?? {}, body, operation.id)
-    if (typeof given === 'object' && operation.id !== 'withdrawLicense') t.strictSame(missing(given, body, ''), [], `${operation.id}: what was given is shown`)
+    if (typeof given === 'object' && !NOT_SHOWN.includes(operation.id)) t.strictSame(missing(given, body, ''), [], `${operation.id}: what was given is shown`)
     answered.add(`${operation.id} ${status}`)
   }
   const operationAt = (method: string, url: string): Operation =>
-    operations.find((one) => one.method === method && new RegExp(`^${one.path.replace('{id}', '[A-Z]{2,3}-[^/]+')}$`).test(url.split('?')[0] as string))!
+    operations.find((one) => one.method === method && new RegExp(`^${one.path.replace(/\{\w+\}/g, '[^/]+')}$`).test(url.split('?')[0] as string))!
   const call = async (method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, payload?: object | string, authorization = tenant.authorization): Promise<unknown> => {
     const type = typeof payload === 'string' ? { 'content-type': 'text/plain' } : {}
     const answer = await app.inject({ method, url, headers: { authorization, ...type }, ...(payload === undefined ? {} : { payload }) })
@@ -67,7 +84,8 @@ t.test('a whole scenario', async (t) => {
     if (answer.statusCode !== 204) t.equal(answer.headers['content-type'], 'application/json; charset=utf-8')
     return body
   }
-  const tenant = await makeTenant(service, 'OWNER', (method, url, payload, status, body) => { hear(operationAt(method, url), status, body, payload) })
+  const hearCall: Hear = (method, url, payload, status, body) => { hear(operationAt(method, url), status, body, payload) }
+  const tenant = await makeTenant(service, 'OWNER', hearCall)
 
   // one mail is put off, the other sent
   let tries = 0
@@ -96,12 +114,17 @@ t.test('a whole scenario', async (t) => {
   await call('POST', `/v1/licenses/${line?.licenses[0]?.id ?? ''}/reveal`)
 
   for (const operation of operations) {
-    const request = await requestOf(operation, tenant)
-    const authorization = operation.id === 'createAccount' ? { authorization: service.operator.authorization } : { authorization: tenant.authorization }
-    const answer = await app.inject({ ...request, headers: { ...request.headers, ...authorization } })
-    const json = request.headers['content-type'] === 'application/json' && typeof request.payload === 'string'
-    hear(operation, answer.statusCode, answer.body === '' ? undefined : answer.json(), json ? JSON.parse(request.payload as string) : undefined)
+    const sides = sidesOf(operation.id).map((side) => side === 'vendor' ? tenant : tenant.provider)
+    for (const { authorization } of sides.length === 0 ? [operator] : sides) {
+      const request = await requestOf(operation, tenant)
+      const answer = await app.inject({ ...request, headers: { ...request.headers, authorization } })
+      const json = request.headers['content-type'] === 'application/json' && typeof request.payload === 'string'
+      const isText = answer.body !== '' && !String(answer.headers['content-type']).startsWith('application/json')
+      if (isText) t.match(answer.headers['content-type'], 'text/markdown')
+      hear(operation, answer.statusCode, answer.body === '' || isText ? undefined : answer.json(), json ? JSON.parse(request.payload as string) : undefined)
+    }
   }
+  await fillTheRest(service, tenant, hook, hearCall)
   await call('GET', '/v1/api-keys', undefined, operator.authorization)
   await call('GET', '/v1/batches')
   await call('GET', '/v1/payment-events')
@@ -111,5 +134,5 @@ t.test('a whole scenario', async (t) => {
   t.strictSame([...answered].sort(), successes.sort(), 'every documented success was answered')
   const documented = operations.flatMap(({ id, answers }) => Object.entries(answers).flatMap(([status, schema]) =>
     Number(status) >= 300 || schema === null ? [] : documentedIn(schemas, schema, id)))
-  t.strictSame([...new Set(documented)].filter((property) => !shown.has(property)).sort(), ALWAYS_NULL, 'and every documented property was filled in one of them')
+  t.strictSame([...new Set(documented)].filter((property) => !shown.has(property) && !ALWAYS_NULL.test(property)).sort(), [], 'and every documented property was filled in one of them')
 })

@@ -117,9 +117,9 @@ export async function freshSetup (tenant: Tenant, other: object = {}, hear: Hear
   return (await byProvider('POST', '/v1/tier/config-requests', newSetup(tenant, account_id, other))).id
 }
 
-/** A webhook of the vendor's. Nothing is called: no test with one runs the worker. */
+/** A webhook of the vendor's, to where nothing may be called. */
 export const newWebhook = ({ name, ids }: Tenant): Json => ({
-  label: name, description: name, object_class: 'fulfillment_request', type: 'change', product_id: ids['products'], external_url: `https://${name.toLowerCase()}.example.com/hook`, active: true, headers: { 'x-name': name }, data: { name },
+  label: name, description: name, object_class: 'fulfillment_request', type: 'change', product_id: ids['products'], external_url: `http://localhost:9/${name}`, active: true, headers: { 'x-name': name }, data: { name },
 })
 
 /** What was bought, and what is said about it. */

@@ -1,0 +1,93 @@
+// What fills the documented properties that no valid request by itself does.
+import type { TestApp } from '../support/app.js'
+import type { Receiver } from '../support/receiver.js'
+import { until } from '../support/until.js'
+import { freshRequest, newPurchase, newTierAccount, saleOf } from './sale.js'
+import { madeBy, type Hear, type Tenant } from './tenant.js'
+
+/** Values of every scope, of a simple and of a structured type. */
+async function configure ({ name, ids, call }: Tenant, hear: Hear): Promise<void> {
+  const url = `/v1/products/${ids['products'] ?? ''}`
+  const byVendor = madeBy(call, hear)
+  const [item, marketplace] = [{ id: ids['products/items'] }, { id: ids['marketplaces'] }]
+  for (const [scope, type, where] of [['product', 'text', {}], ['item', 'object', { item }], ['item', 'text', { item }], ['marketplace', 'object', { marketplace }]] as const) {
+    const parameter = await byVendor('POST', `${url}/parameters`, { name: `${scope}_${type}`, title: name, type, scope, phase: 'configuration' })
+    await byVendor('POST', `${url}/configurations`, { parameter: { id: parameter['id'] }, ...where, ...(type === 'text' ? { value: name } : { structured_value: { name } }) })
+  }
+}
+
+/** A purchase that waits for stock of a pool, and one that gets it. */
+async function sellFromPool (tenant: Tenant, hear: Hear): Promise<void> {
+  const { name, ids, call, provider } = tenant
+  const [byVendor, byProvider] = [madeBy(call, hear), madeBy(provider.call, hear)]
+  const product = { id: (await byVendor('POST', '/v1/products', { name })).id }
+  const url = `/v1/products/${product.id as string}`
+  const pool = async (mode: string): Promise<string> => (await byVendor('POST', '/v1/pools', { name, product_ids: [product.id], mode })).id
+  const [pool_id, test_pool_id] = [await pool('live'), await pool('test')]
+  const item = await byVendor('POST', `${url}/items`, { name })
+  await byVendor('POST', `${url}/parameters`, { name: 'license_key', phase: 'fulfillment', constraints: { required: true }, pool_id, test_pool_id })
+  await byVendor('POST', '/v1/listings', { product, contract: { id: ids['contracts'] } })
+  const connection = await byVendor('POST', `${url}/connections`, { type: 'production', provider: { id: provider.account_id } })
+  const body = newPurchase(tenant, ++tenant.made)
+  const asset = { ...body['asset'], params: [], items: [{ id: item['id'], quantity: 1 }], connection: { id: connection['id'] } }
+  const request = await byProvider('POST', '/v1/requests', { ...body, asset })
+  await byVendor('GET', `/v1/requests/${request['id'] as string}`)
+}
+
+/** Resellers of two levels, asked for by a purchase. */
+async function sellThroughResellers (tenant: Tenant, hear: Hear): Promise<void> {
+  const { ids, call, provider } = tenant
+  const [byVendor, byProvider] = [madeBy(call, hear), madeBy(provider.call, hear)]
+  await byVendor('PUT', `/v1/products/${ids['products'] ?? ''}`, { capabilities: { tiers: { configs: { level: 2 }, updates: true } } })
+  await byVendor('POST', `/v1/products/${ids['products'] ?? ''}/parameters`, { name: 'territory', phase: 'fulfillment', scope: 'tier2' })
+  const account = async (other: object): Promise<string> => (await byProvider('POST', '/v1/tier/accounts', { ...newTierAccount(tenant, ++tenant.made, 'reseller'), ...other })).id
+  const tier2 = await account({})
+  const tier1 = await account({ parent: { id: tier2 } })
+  await byProvider('GET', `/v1/tier/accounts/${tier1}`)
+  const body = newPurchase(tenant, ++tenant.made)
+  await byProvider('POST', '/v1/requests', { ...body, asset: { ...body['asset'], tiers: { customer: { id: ids['customer'] }, tier1: { id: tier1 }, tier2: { id: tier2 } } } })
+  for (const url of ['/v1/tier/config-requests', '/v1/tier/configs']) await byVendor('GET', `${url}?limit=1000`)
+}
+
+/** Webhooks whose receiver thanks, fails and is gone. */
+async function callWebhooks (service: TestApp, { name, ids, call }: Tenant, hook: Receiver, hear: Hear): Promise<void> {
+  const byVendor = madeBy(call, hear)
+  const statuses = { '/thanks': 200, '/fails': 500, '/gone': 410 } as Record<string, number>
+  hook.answer = ({ path }, response) => { response.writeHead(statuses[path] ?? 404).end('an answer') }
+  const url = '/v1/notifications/webhooks'
+  const webhooks: string[] = []
+  for (const path of Object.keys(statuses)) {
+    const where = { label: name, object_class: 'fulfillment_request', product_id: ids['products'], external_url: `${hook.url.replace('/hook', '')}${path}`, active: true }
+    for (const more of [{ jwt_secret: name }, { type: 'change' }]) webhooks.push((await byVendor('POST', url, { ...where, ...more })).id)
+  }
+  for (const id of webhooks) await byVendor('POST', `${url}/${id}/trigger`)
+  await until('every webhook to be tried', async () => {
+    const tried = await service.db.selectFrom('webhook_attempts as a').innerJoin('webhook_messages as m', 'm.id', 'a.message_id').select('m.webhook_id').distinct()
+      .where('a.outcome', 'is not', null).where('m.webhook_id', 'in', webhooks).execute()
+    return tried.length === webhooks.length
+  })
+  for (const id of webhooks) {
+    await byVendor('GET', `${url}/${id}`)
+    const messages = await byVendor('GET', `${url}/${id}/messages`) as unknown as Array<{ id: string }>
+    for (const message of messages) await byVendor('GET', `${url}/${id}/messages/${message.id}`)
+  }
+}
+
+/** Does all of that; the worker runs. */
+export async function fillTheRest (service: TestApp, tenant: Tenant, hook: Receiver, hear: Hear): Promise<void> {
+  const { ids, call, provider } = tenant
+  const [byVendor, byProvider] = [madeBy(call, hear), madeBy(provider.call, hear)]
+  await configure(tenant, hear)
+  await byVendor('POST', '/v1/api-keys', { name: tenant.name, email: 'ada@example.com', permissions: ['events:read'] })
+  await byVendor('PUT', `/v1/requests/${ids['requests'] ?? ''}`, { asset: { params: [{ id: 'contact', structured_error: { area_code: saleOf(tenant) } }] } })
+  await byProvider('POST', '/v1/requests', { type: 'suspend', asset: { id: ids['assets'] } })
+  await byVendor('GET', `/v1/assets/${ids['assets'] ?? ''}?select(pending_request,pending_request.template,template,product.capabilities)`)
+  await byVendor('GET', `/v1/subscriptions/assets/${ids['assets'] ?? ''}?select(product.capabilities)`)
+  const inquired = await byVendor('GET', `/v1/requests/${await freshRequest(tenant, hear, ['inquire', {}])}`)
+  const url = new URL(inquired['params_form_url'])
+  const answer = await service.app.inject({ method: 'POST', url: `/v1/requests/${inquired['id'] as string}/pend${url.search}` })
+  hear('POST', `/v1/requests/${inquired['id'] as string}/pend`, undefined, answer.statusCode, undefined)
+  await sellFromPool(tenant, hear)
+  await sellThroughResellers(tenant, hear)
+  await callWebhooks(service, tenant, hook, hear)
+}
