@@ -31,7 +31,7 @@ const webhook = await client.webhooks.create({
   external_url: `http://127.0.0.1:${receiver.address().port}/`,
   active: true,
 })
-secret = webhook.secret
+secret = webhook.signing_secret
 
 const [item] = await client.products.getItems(PRODUCT_ID)
 const request = await fulfillment.createRequest({
