@@ -103,7 +103,7 @@ t.test('the accounts of a provider', async (t) => {
     t.equal((await call('GET', `/v1/tier/accounts/${gone.id}`)).statusCode, 404)
     t.equal((await call('PUT', `/v1/tier/accounts/${gone.id}`, {})).statusCode, 404)
     t.not(await tierAccountOf(sale, 'customer', { ...tierOf('Again'), external_uid: gone.external_uid }), gone.id, 'its names are free')
-    const named = (await call('POST', '/v1/tier/accounts', { ...tierOf('Named'), type: 'customer' })).json()
+    const named = (await call('POST', '/v1/tier/accounts', { ...tierOf('Named'), type: 'customer', scopes: ['customer'] })).json()
     const deletion = await inTransaction(db, async (trx) => {
       await resolveTier(trx, { provider_id: sale.provider.account_id, role: 'customer', ref: named, path: '' }, null)
       const deleting = call('DELETE', `/v1/tier/accounts/${named.id}`)

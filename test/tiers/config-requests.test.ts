@@ -4,6 +4,7 @@ import t from 'tap'
 import { inTransaction } from '../../src/database/transaction.js'
 import { MOVES, STATUSES } from '../../src/tiers/config-requests/transitions.js'
 import { tierSetupNeeded } from '../../src/tiers/configs/tier-setup-needed.js'
+import { untilWaiting } from '../orders/support.js'
 import { testAccount, testApp } from '../support/app.js'
 import { askOf, tierOf } from '../support/market.js'
 import { clientOf, type Json } from '../support/sdk.js'
@@ -216,7 +217,14 @@ t.test('the chain of a purchase', async (t) => {
   await vendor('POST', `/v1/tier/config-requests/${second}/fail`, { reason: 'unknown' })
   t.match(await request(third), { status: 'failed', reason: new RegExp(`^${second}`) }, 'what waits for it fails with it')
   t.match(await vendor('GET', `/v1/tier/configs?account.id=${another}`), [{ status: 'processing', open_request: null }])
-  t.equal((await needed({ tier1_id: another, tier2_id: other })).length, 2, 'a later purchase asks again')
+  const { first, later } = await inTransaction(db, async (trx) => {
+    const first = await tierSetupNeeded(trx, keyring, { ...purchase, tier1_id: another, tier2_id: other }, null)
+    const later = needed({ tier1_id: another, tier2_id: other }).catch((error: Error) => [error.message])
+    await untilWaiting(db)
+    return { first, later }
+  })
+  t.equal(first.length, 2, 'a later purchase asks again')
+  t.strictSame(await later, first, 'and another at the same time finds what it asked')
   await db.updateTable('products').set({ capabilities: '{}' }).where('id', '=', product_id).execute()
   t.strictSame(await needed({ tier1_id: another, tier2_id: other }), [], 'a product that asks for none')
 })
