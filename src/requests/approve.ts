@@ -36,7 +36,7 @@ export async function approveRequest (
   const missing = ENDING.includes(type) ? [] : await missingOf(trx, keyring, request, 'fulfillment')
   if (missing.length > 0) throw invalid(...missing.map((name) => `asset.params.${name}: is required before the request is approved; write its value first`))
   const texts = await approvalTexts(trx, keyring, request, approval)
-  const approved = await move(trx, request, 'approve', actor, { set: { effective_date, pool_note: null, ...texts } })
+  const approved = await move(trx, request, 'approve', actor, { set: { effective_date, ...texts } })
   await copyValues(trx, keyring, account_id, id, asset_id)
   if (type === 'purchase' || type === 'change') await applyItems(trx, approved)
   await keepTexts(trx, keyring, approved, texts, next_date)

@@ -11,7 +11,7 @@ import type { Actor, RequestRow } from './request-row.js'
  * @throws Problem illegal-transition
  */
 export async function confirmRevocation (trx: Transaction<Database>, request: RequestRow, actor: Actor): Promise<RequestRow> {
-  const revoked = await move(trx, request, 'confirm', actor, { set: { pool_note: null } })
+  const revoked = await move(trx, request, 'confirm', actor)
   await giveBack(trx, revoked, actor)
   return revoked
 }

@@ -12,7 +12,7 @@ import type { Actor, RequestRow } from './request-row.js'
  * @throws Problem illegal-transition
  */
 export async function failRequest (trx: Transaction<Database>, request: RequestRow, actor: Actor, reason: string | null | undefined): Promise<RequestRow> {
-  const failed = await move(trx, request, 'fail', actor, { set: { reason: reason ?? '', pool_note: null } })
+  const failed = await move(trx, request, 'fail', actor, { set: { reason: reason ?? '' } })
   await giveBack(trx, failed, actor)
   return failed
 }

@@ -33,7 +33,7 @@ export async function fillFromPool (trx: Transaction<Database>, keyring: Keyring
   const order = await orderOf(trx, request, bindings)
   const placed = await placeWithin(trx, { account_id, order_id: newId('OR'), order, actor: request.created_by ?? id, keep: true })
   const ordered = await updateRequestRow(trx, request, { order_id: placed.id })
-  return placed.status === 'fulfilled' ? approveFilled(trx, keyring, ordered) : waitForStock(trx, ordered, bindings)
+  return placed.status === 'fulfilled' ? approveFilled(trx, keyring, ordered) : waitForStock(trx, ordered)
 }
 
 /**
@@ -45,24 +45,27 @@ export async function approveFilled (trx: Transaction<Database>, keyring: Keyrin
   const bindings = await bindingsOf(trx, request)
   const order = await trx.selectFrom('orders').select(['status', 'fulfillment_status']).where('account_id', '=', account_id).where('id', '=', order_id).executeTakeFirst()
   if (order?.status !== 'paid') return updateRequestRow(trx, request, { waits_for_stock: false, pool_note: 'its order was ended: write the parameter by hand, or fail the request' })
-  if (order.fulfillment_status !== 'fulfilled') return waitForStock(trx, request, bindings)
+  if (order.fulfillment_status !== 'fulfilled') return waitForStock(trx, request)
   const missing = (await missingOf(trx, keyring, request, 'fulfillment')).filter((name) => !bindings.parameters.some((parameter) => parameter.name === name))
   if (missing.length === 0) return approveRequest(trx, keyring, request, SERVICE)
   return updateRequestRow(trx, request, { waits_for_stock: false, pool_note: `filled from the pool; approve it when there are values of ${missing.join(', ')}` })
 }
 
-/** Says so to both sides, once. A pool whose policy is to fail is not waited for. */
-async function waitForStock (trx: Transaction<Database>, request: RequestRow, { parameters }: Bindings): Promise<RequestRow> {
+/** Says so to both sides, once. A pool whose policy is to fail is not waited for, nor is any other beside it: the vendor has to act. */
+async function waitForStock (trx: Transaction<Database>, request: RequestRow): Promise<RequestRow> {
   const { account_id, id, order_id } = request
   if (request.waits_for_stock) return request
   await recordEvent(trx, { account_id, type: 'request.short_of_stock', subject_id: id, data: { order_id } })
   await noteMessage(trx, { account_id, instance_id: id, text: 'There is not enough stock to fill this request. It stays pending.' })
-  const { fulfillment_status } = await trx.selectFrom('orders').select('fulfillment_status').where('account_id', '=', account_id).where('id', '=', order_id).executeTakeFirstOrThrow()
-  const pools = `pool ${[...new Set(parameters.map(({ pool_id }) => pool_id))].join(', ')}`
-  return updateRequestRow(trx, request, fulfillment_status === 'unfulfilled'
-    ? { pool_note: `${pools} is short of stock, and its policy is not to wait: write the parameter by hand, or fail the request` }
-    : { waits_for_stock: true, pool_note: `waiting for stock of ${pools}` })
+  const short = await trx.selectFrom('line_items').select(['pool_id', 'fulfillment_status'])
+    .where('account_id', '=', account_id).where('order_id', '=', order_id).where('fulfillment_status', '<>', 'fulfilled').orderBy('id').execute()
+  const given_up = short.filter(({ fulfillment_status }) => fulfillment_status === 'unfulfilled')
+  return updateRequestRow(trx, request, given_up.length > 0
+    ? { pool_note: `${poolsOf(given_up)} is short of stock, and its policy is not to wait: write the parameter by hand, or fail the request` }
+    : { waits_for_stock: true, pool_note: `waiting for stock of ${poolsOf(short)}` })
 }
+
+const poolsOf = (lines: ReadonlyArray<{ pool_id: string }>): string => `pool ${[...new Set(lines.map(({ pool_id }) => pool_id))].join(', ')}`
 
 /** In words for the vendor; undefined: an order can be placed. */
 function whyNot ({ type }: RequestRow, { mode, parameters, quantity }: Bindings): string | undefined {

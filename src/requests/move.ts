@@ -25,7 +25,7 @@ export async function move (
   const { account_id, id } = request
   const assigned = actor.side === 'vendor' && request.assignee_id === null ? { assignee_id: actor.key_id } : {}
   const asset_status = request.status === 'draft' ? (await lockAsset(trx, account_id, request.asset_id)).status : request.asset_status
-  const moved = await trx.updateTable('requests').set({ form_code: null, waits_for_stock: false, ...assigned, ...set, asset_status, status, updated_at: sql<Date>`now()` })
+  const moved = await trx.updateTable('requests').set({ form_code: null, waits_for_stock: false, pool_note: null, ...assigned, ...set, asset_status, status, updated_at: sql<Date>`now()` })
     .where('account_id', '=', account_id).where('id', '=', id).where('status', '=', request.status)
     .returningAll().$narrowType<Words>().executeTakeFirst()
   if (moved === undefined) throw new Error(`${id} was moved without its lock`)

@@ -11,11 +11,14 @@ import { callsOf, makePool, type Call } from '../support/vendor.js'
 
 export interface Bound { service: TestApp, market: Market, call: Call, pool_id: string, test_pool_id: string }
 
+/** Many who race for one pool wait for each other, for longer than a client would where the machine has much else to do. */
+export const PATIENT = { LOCK_TIMEOUT_MS: '20000', CONNECTION_TIMEOUT_MS: '20000', STATEMENT_TIMEOUT_MS: '20000' }
+
 /** A market whose license_key comes from a pool with these licenses, and for tests from an empty one. `call`: the vendor's calls. */
 export async function boundMarket (
   t: Test, licenses: readonly string[], { pool = {}, product = {} }: { pool?: object, product?: object } = {}
 ): Promise<Bound> {
-  const service = await testApp(t)
+  const service = await testApp(t, PATIENT)
   const call = callsOf(service.app, service.vendor)
   const pool_id = await makePool(call, pool, licenses)
   const test_pool_id = await makePool(call, { mode: 'test', name: 'for tests' })
@@ -25,7 +28,7 @@ export async function boundMarket (
 
 /** A second parameter, server_key, from another pool. */
 export async function bindSecond ({ market, call }: Bound, licenses: readonly string[], pool: object = {}): Promise<string> {
-  const pool_id = await makePool(call, { name: 'server keys', ...pool }, licenses)
+  const pool_id = await makePool(call, { name: 'server keys', product_ids: [market.product_id], ...pool }, licenses)
   await market.byVendor('POST', `/v1/products/${market.product_id}/parameters`, {
     name: 'server_key', title: 'Server key', type: 'text', scope: 'asset', phase: 'fulfillment', constraints: { required: true }, pool_id,
   })
@@ -35,9 +38,9 @@ export async function bindSecond ({ market, call }: Bound, licenses: readonly st
 /** Runs the worker until the test ends; returns the mails that it sends. */
 export function withWorker (t: Test, { db, config, keyring }: TestApp): Mail[] {
   const mails: Mail[] = []
-  const send = async (mail: Mail): Promise<{ message_id: string }> => {
+  const send = async (mail: Mail): Promise<string> => {
     mails.push(mail)
-    return { message_id: mail.message_id }
+    return '250 OK'
   }
   const worker = startWorker({ db, config, keyring, log: buildLogger(config), transport: { send } as never })
   t.teardown(() => worker.stop(0))

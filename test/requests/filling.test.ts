@@ -5,7 +5,7 @@ import { assertInvariants } from '../support/invariants.js'
 import { makeMarket, purchaseOf } from '../support/market.js'
 import type { Json } from '../support/sdk.js'
 import { until } from '../support/until.js'
-import { callsOf, keys, load, makePool, stockOf } from '../support/vendor.js'
+import { callsOf, keys, load, stockOf } from '../support/vendor.js'
 import { approvedOf, bindSecond, boundMarket, buy, keyOf, withWorker } from './bound.js'
 
 // Guarantee: of purchases that race for the last licenses exactly as many are approved as there is stock for, each with a key of its own; the rest
@@ -38,14 +38,14 @@ t.test('twenty race for seven, and the rest wait in line', async (t) => {
 
 // Guarantee: the customer of the tiers is mailed the keys as the customer of an order is, at once or when stock arrived, if the product says so.
 t.test('the customer is mailed', async (t) => {
-  const bound = await boundMarket(t, ['FIRST-KEY-0001'], { product: { mail_on_request: true, mail_template: { subject: 'Your key', text: 'Dear {FIRST_NAME}, your key: {KEY}' } } })
+  const bound = await boundMarket(t, ['FIRST-KEY-0001'], { product: { mail_on_request: true, mail_template: { subject: 'Your key', text: 'Your key: {KEY}' } } })
   const { service, market, call, pool_id } = bound
   const mails = withWorker(t, service)
   const [first, second] = [await buy(bound), await buy(bound)]
   await load(call, pool_id, ['SECOND-KEY-0002'])
   await approvedOf(bound, second['id'])
   await until('two mails', () => mails.length === 2)
-  t.match(mails.map(({ to, text }) => [to, text]), [[/ada@example\.com/, /FIRST-KEY-0001/], [/ada@example\.com/, /SECOND-KEY-0002/]])
+  t.match(mails.map(({ to, text }) => [to, text]), ['FIRST-KEY-0001', 'SECOND-KEY-0002'].map((key) => [{ address: 'ada@example.com' }, new RegExp(key)]))
   const deliveries = await until('both to be noted', async () => {
     const sent = await market.byVendor('GET', '/v1/deliveries?ordering(created_at)') as Json[]
     return sent.every(({ status }) => status === 'sent') && sent
@@ -179,7 +179,5 @@ t.test('no pool for tests', async (t) => {
   const request = await buy({ market }, 1, { connection: { id: market.test_connection_id } })
   t.match(request, { status: 'pending', pool_note: 'parameter license_key has no pool for test purchases: write it by hand' })
   t.match(await stockOf(call, pool_id), { available: 1 })
-  const empty = await makePool(call, { name: 'other', mode: 'test' })
-  t.match(await stockOf(call, empty), { backordered: 0 })
   await assertInvariants(t, service.db)
 })
