@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
+import { requestFields } from '../../src/requests/schema.js'
 import { testAccount, testApp, type TestApp } from '../support/app.js'
 import { makeMarket, purchaseOf, tierOf, type Market, type MarketOptions } from '../support/market.js'
 import type { Json } from '../support/sdk.js'
@@ -182,4 +183,46 @@ t.test('requests of others', async (t) => {
       t.match(answer.json(), { status: 404, error_code: 'REQ_003' }, `${method} ${path}`)
     }
   }
+})
+
+// Guarantee: clients post whole objects back: what equals what is there changes nothing, whoever sends it.
+t.test('a whole request posted back', async (t) => {
+  const { market } = await arrange(t)
+  const { byProvider, byVendor } = market
+  const still = ({ updated, answered, assignee, ...request }: Json): Json => request
+  const draft = await byProvider('POST', '/v1/requests', purchaseOf(market, { status: 'draft', note: 'n', external_attributes: { a: 1 } }))
+  t.same(still(await byProvider('PUT', `/v1/requests/${draft.id}`, draft)), still(draft))
+  t.same(still(await byProvider('POST', `/v1/requests/${draft.id}/validate`, draft)), still(draft))
+  const other = tierOf('Somebody else')
+  const rewritten = await byProvider('PUT', `/v1/requests/${draft.id}`, { ...draft, asset: { ...draft.asset, external_id: 'E-2', tiers: { customer: other, tier1: {} } } })
+  t.match(rewritten.asset, { external_id: 'E-2', tiers: { customer: { external_uid: other.external_uid }, tier1: {} } })
+  const pending = await byProvider('POST', `/v1/requests/${draft.id}/purchase`, rewritten)
+  t.same(still(await byVendor('PUT', `/v1/requests/${draft.id}`, await byVendor('GET', `/v1/requests/${draft.id}`))), still(pending))
+  t.match(await byVendor('PUT', `/v1/requests/${draft.id}`, { asset: {} }), { status: 'pending' })
+  await byVendor('PUT', `/v1/requests/${draft.id}`, { asset: { params: [{ id: 'license_key', value: 'KEY' }] } })
+  const done = await byVendor('POST', `/v1/requests/${draft.id}/approve`, await byVendor('GET', `/v1/requests/${draft.id}`))
+  t.equal(done.template.id, pending.template.id, 'the template in it is the one')
+})
+
+// Guarantee: every field that the list declares can be filtered and, where it says so, ordered by; those of the request find it.
+t.test('the fields of the list', async (t) => {
+  const { market, provider, vendor } = await arrange(t)
+  const made = await market.byProvider('POST', '/v1/requests', purchaseOf(market))
+  for (const [name, { type, values, ordering }] of Object.entries(requestFields.declared)) {
+    const value = values?.[0] ?? { text: 'x', integer: '1', timestamp: '2026-01-01T00:00:00Z', boolean: 'true', bigint: '1' }[type]
+    for (const query of [`eq(${name},${value})`, ...(ordering === true ? [`ordering(-${name})`] : [])]) {
+      t.equal((await provider('GET', `/v1/requests?${query}`)).statusCode, 200, query)
+    }
+  }
+  const { id, asset } = made
+  const finding = [
+    `id=${id}`, `asset.id=${asset.id}`, `asset__id=${asset.id}`, `product_id=${market.product_id}`, 'asset.product.name=like=*Street*', `asset.external_uid=${asset.external_uid}`,
+    'asset.connection.type=production', `asset.connection.hub.id=${market.hub_id}`, `asset.connection.provider.id=${market.provider.account_id}`,
+    `asset.tiers.customer.id=${asset.tiers.customer.id}`, `asset.tier1_id=${asset.tiers.tier1.id}`, 'asset.params.id=admin_email&asset.params.value=admin@example.com',
+    `marketplace.id=${market.marketplace_id}`, `contract.id=${market.contract_id}`, 'sli.days=0', 'assignee=null()', 'gt(created,2026-01-01T00:00:00+00:00)',
+    `and(eq(asset.external_uid,${asset.external_uid}),eq(type,purchase),in(status,(pending,approved)))&ordering(-created)&limit=1`,
+  ]
+  for (const query of finding) t.match((await vendor('GET', `/v1/requests?${query}`)).json(), [{ id }], query)
+  const counted = await vendor('GET', '/v1/requests?status=pending&limit=0')
+  t.match([counted.json(), counted.headers['content-range']], [[], 'items 0-0/1'])
 })
