@@ -55,7 +55,7 @@ async function makeChannel (tenant: Tenant, byVendor: Made, byProvider: Made): P
   const product = { id: ids['products'] }
   const hub = await byProvider('POST', '/v1/hubs', { name: shop, description: shop, instance: { id: shop, type: 'API' } })
   const marketplace = await byProvider('POST', '/v1/marketplaces', { name: shop, description: shop, icon: `https://${shop}.example.com`, hub: { id: hub['id'] } })
-  const contract = await byVendor('POST', '/v1/contracts', { name, marketplace: { id: marketplace['id'] } })
+  const contract = await byVendor('POST', '/v1/contracts', { name, marketplace: { id: marketplace['id'] }, provider: { id: tenant.provider.account_id } })
   const listing = await byVendor('POST', '/v1/listings', { product, contract: { id: contract['id'] } })
   const connection = await byVendor('POST', `/v1/products/${product.id ?? ''}/connections`, { type: 'production', provider: { id: tenant.provider.account_id }, hub: { id: hub['id'] } })
   Object.assign(ids, { hubs: hub['id'], marketplaces: marketplace['id'], contracts: contract['id'], listings: listing['id'], 'products/connections': connection['id'] })
@@ -140,6 +140,7 @@ async function makeDeals (tenant: Tenant, hear: Hear): Promise<void> {
   await byVendor('PUT', `/v1/requests/${bought}`, { asset: { params: [{ id: 'license_key', value: `${sale}-license` }, { id: 'remarks', value: 'VENDORONLY' }] } })
   const { asset } = await byVendor('POST', `/v1/requests/${bought}/approve`, { template_id: ids['products/templates'], asset: { billing: { next_date: '2999-01-01T00:00:00Z' } } })
   ids['assets'] = ids['subscriptions/assets'] = asset.id
+  ids['bought'] = bought
   ids['requests'] = await freshRequest(tenant, hear, ['assign'], ['inquire', {}])
   ids['requests/parameters'] = 'admin_email'
   const inquired = await byVendor('PUT', `/v1/requests/${ids['requests']}`, { asset: { params: [{ id: 'admin_email', value_error: sale }] } })
@@ -148,6 +149,7 @@ async function makeDeals (tenant: Tenant, hear: Hear): Promise<void> {
   await byVendor('POST', `/v1/tier/config-requests/${ids['tier/config-requests']}/inquire`)
   ids['conversations'] = (await byVendor('GET', `/v1/conversations?instance_id=${ids['requests']}`))[0].id
   ids['conversations/messages'] = (await byVendor('POST', `/v1/conversations/${ids['conversations'] ?? ''}/messages`, { text: sale })).id
+  await byVendor('POST', `/v1/conversations/${ids['conversations'] ?? ''}/messages`, { text: 'VENDORONLY', type: 'private' })
   ids['subscriptions/requests'] = (await byVendor('POST', '/v1/subscriptions/requests', newBillingRequest(tenant))).id
   ids['tier/account-requests'] = (await byProvider('POST', '/v1/tier/account-requests', { type: 'update', account: { id: ids['customer'], name: `${sale} Ltd` } })).id
   ids['tier/accounts/versions'] = '1'
@@ -165,4 +167,12 @@ export async function makeSale (tenant: Tenant, hear: Hear): Promise<void> {
   await makeCatalogue(tenant, byVendor)
   await makeChannel(tenant, byVendor, byProvider)
   await makeDeals(tenant, hear)
+}
+
+/** The product of one tenant, sold by the provider of another: another tenant, of a name of its own. */
+export async function sellTo (tenant: Tenant, provider: Tenant['provider'], name: string): Promise<Tenant> {
+  const sold: Tenant = { ...tenant, name, provider, ids: { ...tenant.ids } }
+  await makeChannel(sold, madeBy(sold.call), madeBy(sold.provider.call))
+  await makeDeals(sold, () => {})
+  return sold
 }
