@@ -51,7 +51,7 @@ export async function seed (trx: Transaction<Database>): Promise<Seeded> {
   const [account_id, provider_id] = [vendor.account_id, provider.account_id]
   const hub_id = await createHub(trx, { provider_id, name: 'Meridian Cloud', description: 'Sends the requests of its shops' }, ACTOR)
   const marketplace_id = await createMarketplace(trx, { provider_id, hub_id, name: 'Meridian Europe' }, ACTOR)
-  const contract_id = await createContract(trx, { account_id, marketplace_id }, ACTOR)
+  const contract_id = await createContract(trx, { account_id, provider_id, marketplace_id }, ACTOR)
   const offer = { account_id, hub_id, contract_id }
   const products = [await productOf(trx, offer, 'Harbour Backup', true), await productOf(trx, offer, 'Harbour Vault', false)]
   return { vendor, provider, hub_id, marketplace_id, contract_id, products }

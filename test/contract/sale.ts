@@ -37,7 +37,7 @@ async function makeCatalogue ({ name, ids }: Tenant, byVendor: Made): Promise<vo
   const version = await byVendor('POST', `${url}/versions`)
   Object.assign(ids, {
     'products/items': item['id'],
-    'products/parameters': parameters[0]?.['id'],
+    'products/parameters': parameters.find((parameter) => parameter['name'] === 'plan')?.['id'],
     'products/templates': template['id'],
     'products/configurations': region,
     'products/actions': action['id'],

@@ -18,7 +18,11 @@ const newAction = ({ name }: Tenant, n: number): Json => ({ action: `a${n}`, tit
 /** The operator says whose it is; of a provider it is not looked at. */
 const newHub = (tenant: Tenant): Json => ({ name: shopOf(tenant), owner: { id: tenant.provider.account_id } })
 const newMarketplace = (tenant: Tenant): Json => ({ ...newHub(tenant), hub: { id: tenant.ids['hubs'] } })
-const newContract = async (tenant: Tenant): Promise<Json> => ({ name: tenant.name, marketplace: { id: await made(byProvider(tenant), '/v1/marketplaces', newMarketplace(tenant)) } })
+const newContract = async (tenant: Tenant): Promise<Json> => ({
+  name: tenant.name,
+  marketplace: { id: await made(byProvider(tenant), '/v1/marketplaces', newMarketplace(tenant)) },
+  provider: { id: tenant.provider.account_id },
+})
 const newListing = async (tenant: Tenant, n: number): Promise<Json> =>
   ({ product: { id: await made(byVendor(tenant), '/v1/products', newProduct(tenant, n)) }, contract: { id: tenant.ids['contracts'] } })
 const newConnection = ({ provider }: Tenant): Json => ({ type: 'test', provider: { id: provider.account_id } })

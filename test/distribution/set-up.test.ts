@@ -85,8 +85,8 @@ t.test('naming others', async (t) => {
     [/^hub: is required/, byProvider('POST', '/v1/marketplaces', { name: 'x' })],
     [/^hub\.id: /, byProvider('POST', '/v1/marketplaces', { name: 'x', hub: { id: other.hub_id } })],
     [/^hub\.id: /, byProvider('PUT', `/v1/marketplaces/${marketplace_id}`, { hub: { id: other.hub_id } })],
-    [/^marketplace\.id: /, byVendor('POST', '/v1/contracts', { marketplace: { id: 'MP-none' } })],
-    [/^marketplace\.id: /, byVendor('POST', '/v1/contracts', { marketplace: { id: other.marketplace_id }, provider: { id: provider.account_id } })],
+    [/^provider: is required/, byVendor('POST', '/v1/contracts', { marketplace: { id: marketplace_id } })],
+    [/^marketplace\.id: /, byVendor('POST', '/v1/contracts', { marketplace: { id: 'MP-none' }, provider: { id: provider.account_id } })],
     [/^product\.id: /, byVendor('POST', '/v1/listings', { product: { id: other.product_id }, contract: { id: contract_id } })],
     [/^contract\.id: /, byVendor('POST', '/v1/listings', { product: { id: product_id }, contract: { id: other.contract_id } })],
     [/^type: is required/, byVendor('POST', connections, { hub: { id: hub_id } })],
@@ -101,11 +101,28 @@ t.test('naming others', async (t) => {
   }
 })
 
+// Guarantee: who guesses the number of a marketplace learns nothing: with another provider's id it is answered like one that is not there.
+t.test('a contract names the marketplace and whose it is', async (t) => {
+  const { app, db } = await testApp(t)
+  const [shelf, other] = [await makeShelf({ app, db }), await makeShelf({ app, db })]
+  const answerTo = async (id: string, provider_id: string) => {
+    const { statusCode, json } = await shelf.byVendor('POST', '/v1/contracts', { marketplace: { id }, provider: { id: provider_id } })
+    const { request_id, ...body } = json()
+    return { statusCode, body: JSON.parse(JSON.stringify(body).replaceAll(id, 'MP').replaceAll(provider_id, 'PA')) }
+  }
+  const unknown = await answerTo('MP-none', shelf.provider.account_id)
+  t.match(unknown, { statusCode: 400, body: { error_code: 'VAL_001', errors: ['marketplace.id: there is no marketplace MP of PA'] } })
+  t.strictSame(await answerTo(other.marketplace_id, shelf.provider.account_id), unknown, "another provider's")
+  t.strictSame(await answerTo(other.marketplace_id, 'PA-000-000'), unknown, 'of nobody')
+  t.equal((await answerTo(other.marketplace_id, other.provider.account_id)).statusCode, 201)
+})
+
 // Guarantee: a change replaces what is given and is recorded; nothing that something refers to is deleted, and it says what to do instead.
 t.test('changing and deleting', async (t) => {
   const { app, db } = await testApp(t)
   const { vendor, provider, byVendor, byProvider, hub_id, marketplace_id, product_id, contract_id, listing_id, connection_id } = await makeShelf({ app, db })
   const connection = `/v1/products/${product_id}/connections/${connection_id}`
+  const place = { marketplace: { id: marketplace_id }, provider: { id: provider.account_id } }
   const whole = (await byVendor('GET', connection)).json()
   t.strictSame((await byVendor('PUT', connection, { ...whole, status: 'revoked' })).json(), { ...whole, status: 'revoked' }, 'clients post whole objects back')
   t.equal((await byVendor('PUT', connection, { status: 'gone' })).statusCode, 400)
@@ -113,18 +130,18 @@ t.test('changing and deleting', async (t) => {
 
   const again = await byVendor('POST', '/v1/listings', { product: { id: product_id }, contract: { id: contract_id } })
   t.match([again.statusCode, again.json()], [409, { error_code: 'LST_002', params: { listing_id } }])
-  const twice = await byVendor('POST', '/v1/contracts', { marketplace: { id: marketplace_id } })
+  const twice = await byVendor('POST', '/v1/contracts', place)
   t.match([twice.statusCode, twice.json()], [409, { error_code: 'CRD_002', params: { contract_id } }])
   t.match((await byVendor('PUT', `/v1/contracts/${contract_id}`, { status: 'terminated' })).json(), { status: 'terminated', name: 'Marketplace' })
   const onEnded = await byVendor('POST', '/v1/listings', { product: { id: await makeProduct(byVendor, 'other') }, contract: { id: contract_id } })
   t.match(onEnded.json(), { errors: [/^contract\.id: .* is terminated$/] })
-  const next = await idOf(byVendor('POST', '/v1/contracts', { marketplace: { id: marketplace_id }, name: 'Next' }))
+  const next = await idOf(byVendor('POST', '/v1/contracts', { ...place, name: 'Next' }))
   const revived = await byVendor('PUT', `/v1/contracts/${contract_id}`, { status: 'active' })
   t.match([revived.statusCode, revived.json()], [409, { params: { contract_id: next } }])
   await byVendor('PUT', `/v1/contracts/${next}`, { status: 'terminated' })
   const racer = await db.transaction().execute(async (trx) => {
     await trx.updateTable('contracts').set({ status: 'active' }).where('id', '=', next).execute()
-    const waiting = byVendor('POST', '/v1/contracts', { marketplace: { id: marketplace_id } })
+    const waiting = byVendor('POST', '/v1/contracts', place)
     await until('the contract to wait for the other', async () =>
       (await sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(db)).rows.length > 0)
     return { waiting }

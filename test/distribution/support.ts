@@ -29,7 +29,7 @@ export async function makeShelf ({ app, db }: Pick<TestApp, 'app' | 'db'>): Prom
   const hub_id = await idOf(byProvider('POST', '/v1/hubs', { name: 'Hub' }))
   const marketplace_id = await idOf(byProvider('POST', '/v1/marketplaces', { name: 'Marketplace', hub: { id: hub_id } }))
   const product_id = await makeProduct(byVendor, 'sku')
-  const contract_id = await idOf(byVendor('POST', '/v1/contracts', { marketplace: { id: marketplace_id } }))
+  const contract_id = await idOf(byVendor('POST', '/v1/contracts', { marketplace: { id: marketplace_id }, provider: { id: provider.account_id } }))
   const listing_id = await idOf(byVendor('POST', '/v1/listings', { product: { id: product_id }, contract: { id: contract_id } }))
   const connection_id = await idOf(byVendor('POST', `/v1/products/${product_id}/connections`, { type: 'production', hub: { id: hub_id } }))
   return { vendor, provider, byVendor, byProvider, hub_id, marketplace_id, product_id, contract_id, listing_id, connection_id }

@@ -67,7 +67,7 @@ t.test('the two sides', async (t) => {
   }
   for (const [call, url, payload] of [
     [shelf.byVendor, '/v1/hubs', { name: 'x' }], [shelf.byVendor, '/v1/marketplaces', { name: 'x', hub: { id: shelf.hub_id } }],
-    [shelf.byProvider, '/v1/contracts', { marketplace: { id: shelf.marketplace_id } }], [shelf.byProvider, '/v1/listings', { product: { id: shelf.product_id }, contract: { id: shelf.contract_id } }],
+    [shelf.byProvider, '/v1/contracts', { marketplace: { id: shelf.marketplace_id }, provider: { id: shelf.provider.account_id } }], [shelf.byProvider, '/v1/listings', { product: { id: shelf.product_id }, contract: { id: shelf.contract_id } }],
     [shelf.byProvider, `/v1/products/${shelf.product_id}/connections`, { type: 'test', hub: { id: shelf.hub_id } }],
   ] as const) t.equal((await call('POST', url, payload)).statusCode, 403, url)
 

@@ -57,7 +57,7 @@ export async function makeMarket ({ app, db }: { app: FastifyInstance, db: Kysel
     { name: 'admin_email', title: 'Admin e-mail', type: 'email', scope: 'asset', phase: 'ordering', constraints: { required: true } },
     { name: 'license_key', title: 'License key', type: 'text', scope: 'asset', phase: 'fulfillment', constraints: { required: true }, secret: true, ...options.license_key },
   ]) parameters[parameter.name] = (await byVendor('POST', `/v1/products/${product.id}/parameters`, parameter)).id
-  const contract = await byVendor('POST', '/v1/contracts', { name: 'Contract', marketplace: { id: marketplace.id } })
+  const contract = await byVendor('POST', '/v1/contracts', { name: 'Contract', marketplace: { id: marketplace.id }, provider: { id: provider.account_id } })
   await byVendor('POST', '/v1/listings', { product: { id: product.id }, contract: { id: contract.id } })
   const connect = async (type: string): Promise<string> =>
     (await byVendor('POST', `/v1/products/${product.id}/connections`, { type, provider: { id: provider.account_id }, hub: { id: hub.id } })).id

@@ -29,7 +29,7 @@ export const contractRoutes: FastifyPluginAsyncTypebox = async (app) => {
   }, async (request, reply) => {
     const { account, body: { name, marketplace, provider } } = request
     vendorOnly(account)
-    const wanted = { account_id: account.id, marketplace_id: marketplace.id, provider_id: provider?.id, name }
+    const wanted = { account_id: account.id, marketplace_id: marketplace.id, provider_id: provider.id, name }
     const { id, status } = await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) =>
       ({ id: await createContract(trx, wanted, account.key_id), status: 201 }))
     return reply.code(status as 201).header('location', `/v1/contracts/${id}`).send(contractBody(await findContract(app.db, account, id)))

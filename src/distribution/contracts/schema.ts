@@ -7,8 +7,8 @@ const STATUSES = ['active', 'terminated'] as const
 
 export const NewContract = Lenient({
   name: Type.Optional(name),
-  marketplace: given('MP-12345', 'Where it lets the provider sell; its id is given to you by the provider or the operator'),
-  provider: Type.Optional(given('PA-123-456', 'Whose marketplace that is')),
+  marketplace: given('MP-12345', 'Where it lets the provider sell; the provider or the operator tells you its id'),
+  provider: given('PA-123-456', 'Whose marketplace that is'),
 })
 
 export const ContractChange = Lenient({ name: Type.Optional(name), status: Type.Optional(OneOf(STATUSES, { description: 'Under a terminated contract nothing new is sold' })) })
