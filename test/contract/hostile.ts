@@ -42,8 +42,11 @@ const HEADERS: Array<Record<string, string>> = [
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Raw)
 
-/** What values are made from: the schemas that the document names, and values that mean something to the service, by the name of the field. */
-export interface Source { schemas: Record<string, Schema>, known: Record<string, fc.Arbitrary<unknown>> }
+/**
+ * What values are made from: the schemas that the document names, and values that mean something to the service, by the name of the field.
+ * `always`: no others, or the tenant could not be used any more, or somebody else's server would be called.
+ */
+export interface Source { schemas: Record<string, Schema>, known: Record<string, fc.Arbitrary<unknown>>, always: Record<string, fc.Arbitrary<unknown>> }
 
 /** Values that a schema takes, mostly. */
 function valid (source: Source, schema: Schema): fc.Arbitrary<unknown> {
@@ -67,8 +70,9 @@ function valid (source: Source, schema: Schema): fc.Arbitrary<unknown> {
   }
 }
 
-const known = ({ known }: Source, name: string, any: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
-  known[name] === undefined ? any : fc.oneof({ weight: 9, arbitrary: known[name] }, any)
+const known = ({ known, always }: Source, name: string, any: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> => always[name] !== undefined
+  ? always[name]
+  : known[name] === undefined ? any : fc.oneof({ weight: 9, arbitrary: known[name] }, any)
 
 /** Every place in a value, as the way to it. */
 function placesOf (value: unknown, way: string[] = []): string[][] {
@@ -94,25 +98,21 @@ function textOf (value: unknown, twice: boolean): string {
 
 const EXTRA = [...Array<undefined>(10), 'unknown', '__proto__', 'constructor', '\u0000', 'x'.repeat(5000)]
 
-/** A body of the operation: valid, or with one or two places spoilt, a field too many, or bytes that are no JSON. */
-function bodyOf (source: Source, schema: Schema, spoil: boolean): fc.Arbitrary<Buffer> {
-  if (!spoil) return valid(source, schema).map((value) => Buffer.from(textOf(value, false)))
-  const changes = fc.array(fc.tuple(fc.nat(), hostile), { maxLength: 2 })
-  const spoilt = fc.tuple(valid(source, schema), changes, fc.constantFrom(...EXTRA))
-    .map(([value, changes, extra]) => {
-      const bad = changes.reduce((all, [at, change]) => {
-        const places = placesOf(all)
-        return put(all, places[at % places.length] as string[], change)
-      }, value)
-      return extra === undefined || !isObject(bad) ? bad : Object.fromEntries([...Object.entries(bad), [extra, 1]])
-    })
-  return fc.tuple(spoilt, fc.nat(19), fc.nat()).map(([value, how, at]) => {
-    const bytes = Buffer.from(textOf(value, how === 0))
-    if (how === 1) return bytes.subarray(0, at % (bytes.length + 1))
-    if (how === 2) return Buffer.concat([bytes.subarray(0, at % (bytes.length + 1)), Buffer.from([0xff, 0xc0, 0x00]), bytes.subarray(at % (bytes.length + 1))])
-    return how === 3 ? Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytes]) : bytes
-  })
-}
+type Spoil = (value: unknown) => Buffer
+
+const changes = fc.array(fc.tuple(fc.nat(), hostile), { maxLength: 2 })
+/** Changes one or two places of a value, adds a field too many, or makes bytes of it that are no JSON. */
+const spoil: fc.Arbitrary<Spoil> = fc.tuple(changes, fc.constantFrom(...EXTRA), fc.nat(19), fc.nat()).map(([changes, extra, how, at]) => (value) => {
+  const bad = changes.reduce((all, [at, change]) => {
+    const places = placesOf(all)
+    return put(all, places[at % places.length] as string[], change)
+  }, value)
+  const bytes = Buffer.from(textOf(extra === undefined || !isObject(bad) ? bad : Object.fromEntries([...Object.entries(bad), [extra, 1]]), how === 0))
+  if (how === 1) return bytes.subarray(0, at % (bytes.length + 1))
+  if (how === 2) return Buffer.concat([bytes.subarray(0, at % (bytes.length + 1)), Buffer.from([0xff, 0xc0, 0x00]), bytes.subarray(at % (bytes.length + 1))])
+  return how === 3 ? Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), bytes]) : bytes
+})
+const keep: fc.Arbitrary<Spoil> = fc.constant((value: unknown) => Buffer.from(textOf(value, false)))
 
 /** Lines of a load: some keys, some that cannot be one. */
 const lines = fc.array(fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), fc.constantFrom('', 'KEY-1', 'a\u0000b', 'x'.repeat(4097), 'license,note', '"a,b', '=1+1', '\ufeffKEY')), { maxLength: 40 })
@@ -120,12 +120,14 @@ const lines = fc.array(fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), fc
 
 export interface HostileRequest {
   operation: Operation
-  /** the way to one thing; undefined: the tenant's own */
+  /** the last id in the path; undefined: the tenant's own */
   id: string | undefined
   query: string
   headers: Record<string, string>
-  body: Buffer | undefined
-  as: 'owner' | 'operator' | 'nobody'
+  /** a function: of the body that is valid for the tenant */
+  body: Buffer | undefined | Spoil
+  /** other: the other side of the tenant's sale */
+  as: 'owner' | 'other' | 'operator' | 'nobody'
 }
 
 /** Requests for the operations of a document, half of them as they should be. `more`: schemas of bodies that the document does not describe. */
@@ -136,22 +138,24 @@ export function hostileRequests (operations: Operation[], source: Source, more: 
   return fc.oneof(...operations.map((operation) => {
     const schema = more[operation.id]
     const media: Array<[string, Schema]> = schema === undefined ? Object.entries(operation.bodies) : [['application/json', schema]]
-    const bodies = (spoil: boolean): fc.Arbitrary<{ body?: Buffer, type?: string }> => media.length === 0
-      ? fc.constantFrom({}, ...(spoil ? [{ body: Buffer.from('{}'), type: 'application/json' }] : []))
-      : fc.oneof(...media.map(([type, schema]) => (schema.type === 'string' ? lines : bodyOf(source, schema, spoil)).map((body) => ({ body, type }))))
+    const bodies = (how: fc.Arbitrary<Spoil>): fc.Arbitrary<{ body?: Buffer | Spoil, type?: string }> => media.length === 0
+      ? fc.constantFrom({}, ...(how === spoil ? [{ body: Buffer.from('{}'), type: 'application/json' }] : []))
+      : fc.oneof(...(schema === undefined ? [how.map((body) => ({ body }))] : []), ...media.map(([type, schema]) => schema.type === 'string'
+        ? lines.map((body) => ({ body, type }))
+        : fc.tuple(valid(source, schema), how).map(([value, change]) => ({ body: change(value), type }))))
     const asItShould = fc.record({
       id: fc.constant(undefined as string | undefined),
       query: fc.constant(''),
       header: fc.constant({}),
-      content: bodies(false),
-      as: fc.constant<HostileRequest['as']>(operation.id === 'createAccount' ? 'operator' : 'owner'),
+      content: bodies(keep),
+      as: fc.constant<HostileRequest['as']>('owner'),
     })
     const spoilt = fc.record({
       id: rarely(fc.oneof(fc.constantFrom(...IDS), fc.webSegment().filter((segment) => !/^\.{0,2}$/.test(segment))), undefined),
       query: operation.parameters.some((parameter) => parameter.in === 'query') ? fc.oneof(texts, fc.constant('')) : rarely(texts, ''),
       header: rarely(fc.constantFrom<Record<string, string>>(...HEADERS), {}),
-      content: bodies(true),
-      as: fc.constantFrom<HostileRequest['as']>('owner', 'owner', 'owner', 'owner', 'owner', 'owner', 'operator', 'nobody'),
+      content: bodies(spoil),
+      as: fc.constantFrom<HostileRequest['as']>('owner', 'owner', 'owner', 'owner', 'owner', 'other', 'operator', 'nobody'),
     })
     return fc.oneof(asItShould, spoilt).map(({ id, query, header, content: { body, type }, as }) => ({
       operation, id, query, as, body, headers: { ...(type === undefined ? {} : { 'content-type': type }), ...header },
