@@ -1,17 +1,18 @@
-import { Problem } from '../problems.js'
+import { Problem, type ProblemType } from '../problems.js'
 
 const FOREIGN_KEY_VIOLATION = '23503'
 
 /**
- * Awaits a deletion that foreign keys may forbid. `instead`: what its caller can do then.
+ * Runs a deletion that foreign keys refuse where something was made with the row. The transaction is lost then. `instead`: what its caller can do.
  *
- * @throws Problem in-use  something refers to the row
+ * @throws Problem  the one given, saying what there is of it
  */
-export async function unlessUsed<T> (deletion: Promise<T>, instead: string): Promise<T> {
+export async function unlessUsed<T> (deletion: () => Promise<T>, inUse: ProblemType, instead: string): Promise<T> {
   try {
-    return await deletion
+    return await deletion()
   } catch (error) {
-    if ((error as { code?: string }).code === FOREIGN_KEY_VIOLATION) throw new Problem('in-use', instead)
-    throw error
+    const { code, table } = error as { code?: string, table?: string }
+    if (code !== FOREIGN_KEY_VIOLATION) throw error
+    throw new Problem(inUse, { detail: `there are ${(table ?? 'rows').replaceAll('_', ' ')} of it; ${instead}`, params: { used_by: table ?? null } })
   }
 }

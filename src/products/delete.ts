@@ -1,8 +1,8 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
+import { unlessUsed } from '../database/unless-used.js'
 import { recordEvent } from '../events/record.js'
 import { Problem } from '../problems.js'
-import { deleteUnused } from './delete-unused.js'
 
 const REMEDY = 'set its status to endofsale instead'
 const BELOW = ['product_configurations', 'product_parameters', 'product_items', 'product_templates', 'product_actions', 'product_versions', 'product_refs'] as const
@@ -20,7 +20,7 @@ export async function deleteProduct (trx: Transaction<Database>, account_id: str
     select 'pools' as by from pool_routes where account_id = ${account_id} and product_id = ${product_id}
     union all select 'orders' from line_items where account_id = ${account_id} and product_id = ${product_id} limit 1`.execute(trx)
   if (used !== undefined) throw new Problem('product-in-use', { detail: `there are ${used.by} of it; ${REMEDY}`, params: { used_by: used.by } })
-  await deleteUnused(async () => {
+  await unlessUsed(async () => {
     for (const table of BELOW) await trx.deleteFrom(table).where('account_id', '=', account_id).where('product_id', '=', product_id).execute()
     await trx.deleteFrom('products').where('account_id', '=', account_id).where('id', '=', product_id).execute()
   }, 'product-in-use', REMEDY)

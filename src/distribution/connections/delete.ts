@@ -13,8 +13,9 @@ import { Problem } from '../../problems.js'
 export async function deleteConnection (
   trx: Transaction<Database>, { account_id, product_id, id }: { account_id: string, product_id: string, id: string }, actor: string
 ): Promise<void> {
-  const deletion = trx.deleteFrom('connections').where('account_id', '=', account_id).where('product_id', '=', product_id).where('id', '=', id).executeTakeFirst()
-  const { numDeletedRows } = await unlessUsed(deletion, 'something was bought through it; set its status to revoked instead')
+  const { numDeletedRows } = await unlessUsed(() =>
+    trx.deleteFrom('connections').where('account_id', '=', account_id).where('product_id', '=', product_id).where('id', '=', id).executeTakeFirst(),
+  'in-use', 'set its status to revoked instead')
   if (numDeletedRows === 0n) throw new Problem('connection-not-found')
   await recordEvent(trx, { account_id, type: 'connection.deleted', subject_id: id, actor })
 }

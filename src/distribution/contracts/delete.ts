@@ -4,7 +4,7 @@ import { unlessUsed } from '../../database/unless-used.js'
 import { recordEvent } from '../../events/record.js'
 import { Problem } from '../../problems.js'
 
-const INSTEAD = 'products are listed or were sold under it; set its status to terminated instead'
+const INSTEAD = 'set its status to terminated instead'
 
 /**
  * Deletes a vendor's contract that nothing refers to.
@@ -17,7 +17,8 @@ export async function deleteContract (trx: Transaction<Database>, { account_id, 
     select from assets where account_id = ${account_id} and contract_id = ${id}
     union all select from tier_configs where account_id = ${account_id} and contract_id = ${id} limit 1`.execute(trx)
   if (sold !== undefined) throw new Problem('in-use', INSTEAD)
-  const { numDeletedRows } = await unlessUsed(trx.deleteFrom('contracts').where('account_id', '=', account_id).where('id', '=', id).executeTakeFirst(), INSTEAD)
+  const { numDeletedRows } = await unlessUsed(() => trx.deleteFrom('contracts').where('account_id', '=', account_id).where('id', '=', id).executeTakeFirst(),
+    'in-use', INSTEAD)
   if (numDeletedRows === 0n) throw new Problem('contract-not-found')
   await recordEvent(trx, { account_id, type: 'contract.deleted', subject_id: id, actor })
 }

@@ -1,10 +1,10 @@
 import { sql, type Transaction } from 'kysely'
 import type { Static } from 'typebox'
 import type { Database } from '../../database/connect.js'
+import { unlessUsed } from '../../database/unless-used.js'
 import { recordEvent } from '../../events/record.js'
 import { partId } from '../../ids.js'
 import { Problem } from '../../problems.js'
-import { deleteUnused } from '../delete-unused.js'
 import type { ProductKey } from '../find.js'
 import { lockProduct } from '../lock.js'
 import type { ItemChange, NewItem } from './schema.js'
@@ -59,7 +59,7 @@ export async function updateItem (
  * @throws Problem item-in-use
  */
 export async function deleteItem (trx: Transaction<Database>, { account_id, product_id }: ProductKey, id: string, actor: string): Promise<void> {
-  await deleteUnused(async () => {
+  await unlessUsed(async () => {
     const { numDeletedRows } = await trx.deleteFrom('product_items')
       .where('account_id', '=', account_id).where('product_id', '=', product_id).where('id', '=', id).executeTakeFirst()
     if (numDeletedRows === 0n) throw new Problem('item-not-found')

@@ -1,10 +1,10 @@
 import { sql, type Transaction } from 'kysely'
 import type { Static } from 'typebox'
 import type { Database } from '../../database/connect.js'
+import { unlessUsed } from '../../database/unless-used.js'
 import { recordEvent } from '../../events/record.js'
 import { partId } from '../../ids.js'
 import { Problem } from '../../problems.js'
-import { deleteUnused } from '../delete-unused.js'
 import type { ProductKey } from '../find.js'
 import { lockProduct } from '../lock.js'
 import { checkParameter, type ParameterColumns } from './check.js'
@@ -88,7 +88,7 @@ export async function updateParameter (
 export async function deleteParameter (trx: Transaction<Database>, key: ProductKey, id: string, actor: string): Promise<void> {
   const { account_id, product_id } = key
   await trx.deleteFrom('product_configurations').where('account_id', '=', account_id).where('product_id', '=', product_id).where('parameter_id', '=', id).execute()
-  await deleteUnused(async () => {
+  await unlessUsed(async () => {
     const { numDeletedRows } = await trx.deleteFrom('product_parameters')
       .where('account_id', '=', account_id).where('product_id', '=', product_id).where('id', '=', id).executeTakeFirst()
     if (numDeletedRows === 0n) throw new Problem('parameter-not-found')
