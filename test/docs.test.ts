@@ -2,6 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
 import { problems } from '../src/problems.js'
+import { MOVES, type Move } from '../src/requests/transitions.js'
+import { MOVES as TIER_MOVES } from '../src/tiers/config-requests/transitions.js'
 
 const documents = [
   ...readdirSync('.').filter((file) => file.endsWith('.md')),
@@ -76,5 +78,16 @@ t.test('the tests of the promises', async (t) => {
   for (const [, file = '', names = ''] of named) {
     const text = existsSync(file) ? read(file) : ''
     for (const [, name = ''] of names.matchAll(/“([^”]+)”/g)) t.ok(text.includes(`'${name}'`), `${file} “${name}”`)
+  }
+})
+
+// Guarantee: the diagrams of requests draw every move that the tables in code have, by its verb, and no other.
+t.test('the diagrams of docs/lifecycles.md', async (t) => {
+  const diagrams: Array<[section: string, moves: readonly Move[]]> = [['Request', MOVES], ['Tier configuration request', TIER_MOVES]]
+  for (const [section, moves] of diagrams) {
+    const [, text = ''] = read('docs/lifecycles.md').split(`\n## ${section}\n`)
+    const drawn = [...text.split('\n## ')[0]!.matchAll(/^ {2}(\w+) --> (\w+): (.+)$/gm)]
+      .flatMap(([, from, to, verbs = '']) => verbs.split(', ').map((verb) => `${from} → ${to} by ${verb}`))
+    t.same(drawn.sort(), moves.flatMap(({ verb, from, to }) => to.map((status) => `${from} → ${status} by ${verb}`)).sort(), section)
   }
 })
