@@ -9,14 +9,14 @@ import type { Actor, RequestRow } from './request-row.js'
 /** What a request takes from pools. */
 export interface Bindings {
   mode: 'live' | 'test'
-  /** `pool_id` is null where there is none of the mode; `is_written`: it has a value, of whoever wrote it */
-  parameters: Array<{ id: string, name: string, pool_id: string | null, quantity_rule: 'unit' | 'line' | null, is_written: boolean }>
+  /** `pool_id` is null where there is none of the mode; `is_written`: it has a value, of whoever wrote it; `is_ordered`: its order has a line for it */
+  parameters: Array<{ id: string, name: string, pool_id: string | null, quantity_rule: 'unit' | 'line' | null, is_written: boolean, is_ordered: boolean }>
   /** of all items that are reserved by quantity; UNLIMITED if one is */
   quantity: number
 }
 
 /** The parameters of a request's product that are bound to pools, with the pool of the connection's mode: production is live, all else test. */
-export async function bindingsOf (trx: Transaction<Database>, { account_id, id, asset_id, product_id }: RequestRow): Promise<Bindings> {
+export async function bindingsOf (trx: Transaction<Database>, { account_id, id, asset_id, product_id, order_id }: RequestRow): Promise<Bindings> {
   const { rows } = await sql<Bindings['parameters'][number] & { mode: 'live' | 'test', quantity: number }>`
     with asked as (
       select case c.type when 'production' then 'live' else 'test' end as mode, (
@@ -27,14 +27,15 @@ export async function bindingsOf (trx: Transaction<Database>, { account_id, id, 
       where a.account_id = ${account_id} and a.id = ${asset_id}
     )
     select p.id, p.name, l.id as pool_id, l.quantity_rule, asked.mode, asked.quantity,
-      num_nonnulls(v.value, v.sealed, v.license_ids) > 0 as is_written
+      num_nonnulls(v.value, v.sealed, v.license_ids) > 0 as is_written,
+      exists (select from line_items o where o.account_id = p.account_id and o.order_id = ${order_id} and o.external_id = p.id) as is_ordered
     from product_parameters p cross join asked
     left join pools l on l.account_id = p.account_id and l.id = case asked.mode when 'live' then p.pool_id else p.test_pool_id end and l.mode = asked.mode
     left join parameter_values v on v.account_id = p.account_id and v.owner_id = ${id} and v.parameter_id = p.id
     where p.account_id = ${account_id} and p.product_id = ${product_id} and (p.pool_id is not null or p.test_pool_id is not null)
     order by p.position, p.id`.execute(trx)
   const { mode = 'live', quantity = 0 } = rows[0] ?? {}
-  return { mode, quantity, parameters: rows.map(({ id, name, pool_id, quantity_rule, is_written }) => ({ id, name, pool_id, quantity_rule, is_written })) }
+  return { mode, quantity, parameters: rows.map(({ mode: _mode, quantity: _quantity, ...parameter }) => parameter) }
 }
 
 /**
@@ -46,13 +47,13 @@ export async function takeFromOrder (trx: Transaction<Database>, request: Reques
   if (order_id === null || request.type !== 'purchase') return []
   const order = await trx.selectFrom('orders').select(['status', 'fulfillment_status']).where('account_id', '=', account_id).where('id', '=', order_id).executeTakeFirst()
   if (order?.status !== 'paid') return [] // read without a lock: only whoever holds the request ends its order
-  const empty = (await bindingsOf(trx, request)).parameters.filter(({ is_written }) => !is_written)
+  const empty = (await bindingsOf(trx, request)).parameters.filter(({ is_written, is_ordered }) => is_ordered && !is_written)
   if (order.fulfillment_status !== 'fulfilled' || empty.length === 0) {
     await cancelOrder(trx, { account_id, order_id, actor: actor.key_id, reason: 'the request was approved with values written by hand' })
     return []
   }
   const licensesOf = await allocatedTo(trx, account_id, order_id)
-  const taken = empty.map((parameter) => ({ parameter_id: parameter.id, license_ids: licensesOf.get(parameter.name) ?? [] }))
+  const taken = empty.map((parameter) => ({ parameter_id: parameter.id, license_ids: licensesOf.get(parameter.id) ?? [] }))
   for (const filled of taken) await setLicenses(trx, { account_id, owner_id: id, ...filled })
   return taken.flatMap(({ license_ids }) => license_ids)
 }

@@ -42,11 +42,12 @@ export async function fillFromPool (trx: Transaction<Database>, keyring: Keyring
  */
 export async function approveFilled (trx: Transaction<Database>, keyring: Keyring, request: RequestRow): Promise<RequestRow> {
   const { account_id, order_id } = request
-  const bindings = await bindingsOf(trx, request)
+  const { parameters } = await bindingsOf(trx, request)
   const order = await trx.selectFrom('orders').select(['status', 'fulfillment_status']).where('account_id', '=', account_id).where('id', '=', order_id).executeTakeFirst()
   if (order?.status !== 'paid') return updateRequestRow(trx, request, { waits_for_stock: false, pool_note: 'its order was ended: write the parameter by hand, or fail the request' })
   if (order.fulfillment_status !== 'fulfilled') return waitForStock(trx, request)
-  const missing = (await missingOf(trx, keyring, request, 'fulfillment')).filter((name) => !bindings.parameters.some((parameter) => parameter.name === name))
+  const filled = new Set(parameters.filter(({ is_ordered }) => is_ordered).map(({ name }) => name))
+  const missing = (await missingOf(trx, keyring, request, 'fulfillment')).filter((name) => !filled.has(name))
   if (missing.length === 0) return approveRequest(trx, keyring, request, SERVICE)
   return updateRequestRow(trx, request, { waits_for_stock: false, pool_note: `filled from the pool; approve it when there are values of ${missing.join(', ')}` })
 }
@@ -87,9 +88,9 @@ async function orderOf (trx: Transaction<Database>, request: RequestRow, { mode,
     locale: null,
     customer: await customerOf(trx, request),
     paid_at: new Date().toISOString(),
-    line_items: parameters.map(({ name, pool_id }) => ({
+    line_items: parameters.map(({ id, pool_id }) => ({
       // where one license is for the whole line, how much it is of does not matter
-      external_id: name, product: request.product_id, quantity: Math.min(Math.max(quantity, 1), LINE_QUANTITY_MAX), unit_amount: null, pool_id,
+      external_id: id, product: request.product_id, quantity: Math.min(Math.max(quantity, 1), LINE_QUANTITY_MAX), unit_amount: null, pool_id,
     })),
   }
 }

@@ -50,7 +50,7 @@ async function waitingOrder ({ db, account_id }: Shop, order_id: string, externa
   await db.insertInto('orders').values({
     account_id, id: order_id, source_id: 'requests', external_id, mode: 'live', currency: 'XXX', customer: '{}', paid_at: new Date(), ...status,
   }).execute()
-  await db.insertInto('line_items').values({ account_id, id: line_item_id, order_id, external_id: 'license_key', product_id, pool_id, quantity: 1, ...status }).execute()
+  await db.insertInto('line_items').values({ account_id, id: line_item_id, order_id, external_id: 'PRM-1', product_id, pool_id, quantity: 1, ...status }).execute()
   await db.insertInto('slots').values({ account_id, line_item_id, unit: 1 }).execute()
   await db.insertInto('backorders').values({ account_id, pool_id, queue: 1, order_id, line_item_id, missing: 1 }).execute()
 }

@@ -172,6 +172,27 @@ t.test('what a failed request held goes to the next', async (t) => {
   await assertInvariants(t, service.db)
 })
 
+// Guarantee: whatever becomes of the product's parameters while a purchase waits, its licenses reach the parameter that they were asked for,
+// and one that was bound since is left to the vendor.
+t.test('parameters that change while a purchase waits', async (t) => {
+  const bound = await boundMarket(t, [])
+  const { service, market, call, pool_id } = bound
+  const { id } = await buy(bound)
+  await market.byVendor('PUT', `/v1/products/${market.product_id}/parameters/${market.parameters['license_key']}`, { name: 'main_key' })
+  await bindSecond(bound, keys(1, 'SERVER-EFGH'))
+  withWorker(t, service)
+  await load(call, pool_id, keys(1))
+  const filled = await until('the note', async () => {
+    const request = await market.byVendor('GET', `/v1/requests/${id}`)
+    return request['pool_note'] === 'filled from the pool; approve it when there are values of server_key' && request
+  })
+  t.equal(filled['status'], 'pending')
+  await market.byVendor('PUT', `/v1/requests/${id}/parameters/server_key`, { value: 'BY-HAND' })
+  const done = await market.byVendor('POST', `/v1/requests/${id}/approve`)
+  t.strictSame([keyOf(done, 'main_key'), keyOf(done, 'server_key')], [keys(1)[0], 'BY-HAND'])
+  await assertInvariants(t, service.db)
+})
+
 // Guarantee: a purchase for which there is no pool of its mode is left to the vendor, who is told so.
 t.test('no pool for tests', async (t) => {
   const { service, call, pool_id } = await boundMarket(t, keys(1))
