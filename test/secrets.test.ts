@@ -18,8 +18,10 @@ import { buildLogger } from '../src/log.js'
 import { openIntake } from '../src/orders/intake.js'
 import { newKeyMaterial, readKeyring } from '../src/sealing.js'
 import { startWorker } from '../src/worker.js'
-import { testAccount } from './support/app.js'
+import { testAccount, type TestAccount } from './support/app.js'
 import { assertInvariants } from './support/invariants.js'
+import { receiver } from './support/receiver.js'
+import { playMarket } from './support/secret-market.js'
 import { mailServer } from './support/smtp.js'
 import { listen } from './support/socket.js'
 import { until } from './support/until.js'
@@ -88,8 +90,9 @@ async function service (t: Test) {
 type Service = Awaited<ReturnType<typeof service>>
 
 /** Every way a key goes, and every way it fails to. Returns what was answered, apart from what may show secrets. */
-async function play ({ db, app, port, mail }: Service): Promise<{ call: Call, answers: string[], shown: string[], secrets: string[] }> {
-  const vendor = await testAccount(db, 'vendor')
+async function play (
+  { db, app, port, mail }: Service, vendor: TestAccount
+): Promise<{ call: Call, pool_id: string, answers: string[], shown: string[], secrets: string[] }> {
   const call = callsOf(app, vendor)
   const [answers, shown]: [string[], string[]] = [[], []]
   const ask: typeof call = async (...given) => {
@@ -122,7 +125,7 @@ async function play ({ db, app, port, mail }: Service): Promise<{ call: Call, an
   const deliveries = (await ask('GET', '/v1/deliveries')).json<Array<{ id: string }>>()
   for (const one of [url, '/v1/orders', `/v1/orders/${order.id}`, '/v1/events', '/v1/batches', `/v1/pools/${pool_id}`, '/v1/payment-events', '/v1/payment-sources', '/v1/api-keys', `/v1/licenses/${license_id}`,
     '/openapi.json', ...deliveries.map(({ id }) => `/v1/deliveries/${id}`)]) await ask('GET', one)
-  return { call, answers, shown, secrets: [vendor.api_key, key.api_key].map((api_key) => api_key.split(':')[1] as string).concat(source.secret.slice('whsec_'.length)) }
+  return { call, pool_id, answers, shown, secrets: [vendor.api_key, key.api_key].map((api_key) => api_key.split(':')[1] as string).concat(source.secret.slice('whsec_'.length)) }
 }
 
 /** Every table as COPY writes it: what a logical dump holds. */
@@ -144,7 +147,10 @@ async function copyOf (url: string): Promise<Buffer> {
 t.test('secrets', { timeout: 110_000 }, async (t) => {
   const running = await service(t)
   const { server, dataDir, db, mail, log } = running
-  const { call, answers, shown, secrets } = await play(running)
+  const vendor = await testAccount(db, 'vendor')
+  const { call, pool_id, answers, shown, secrets } = await play(running, vendor)
+  const hook = await receiver(t)
+  const market = await playMarket(running, { vendor, pool_id, hook })
   await sql`insert into events (account_id, type, subject_id, data) values ('VA-0', 'marker.planted', 'x', ${JSON.stringify({ marker: MARKER })}::jsonb)`.execute(db)
   await assertInvariants(t, db)
 
@@ -166,7 +172,8 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
   const copied = await copyOf(server.url())
   const places = new Map<string, Buffer>([
     ['the log of the service', Buffer.from(log.join(''))],
-    ['the answers', Buffer.from(answers.join('\n'))],
+    ['the answers', Buffer.from([...answers, ...market.answers].join('\n'))],
+    ['the bodies of webhooks', Buffer.from(hook.received.map(({ body }) => body).join('\n'))],
     ['the log of PostgreSQL', postgres_log],
     ['COPY of every table', copied],
     ...filesOf(server.dataDir),
@@ -176,6 +183,16 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
   t.match(places.get('the log of PostgreSQL')?.toString(), /insert into orders/, 'statements are logged')
   t.match(places.get('the log of PostgreSQL')?.toString(), /ada@example\.com/, 'with their parameters')
   t.match(places.get('the log of the service')?.toString(), /delivery attempt/)
+  for (const what of ['license', 'pin', 'partner', 'representation', 'tile', 'configuration']) t.match(market.shown.join('\n'), market.secrets[what], `the ${what} is shown to whom it is for`)
+  t.match(market.shown.at(-1), NEEDLE, 'and the license of the pool in the request that took it')
+  const bodies = hook.received.filter(({ headers }) => headers['x-token'] === market.secrets['header']).map(({ body }) => body).join('\n')
+  t.match(bodies, /"status":"draft".*"asset":\{/, 'the validator judged a draft')
+  t.match(bodies, /"fulfillment_request.approved"/, 'and the others are told of the purchase')
+  for (const [what, secret] of Object.entries(market.secrets)) {
+    t.strictSame([...places].flatMap(([place, bytes]) => hits(bytes, secret).map((form) => `${place}: ${form}`)), [], `nowhere the ${what}`)
+  }
+  const inDatabase = /COPY|PostgreSQL|^\// // the way to the form is shown as long as it is open
+  t.strictSame([...places].filter(([place, bytes]) => !inDatabase.test(place) && hits(bytes, market.form_code).length > 0).map(([place]) => place), [], 'nowhere else the code of a form')
   for (const secret of [NEEDLE, ...secrets]) {
     const where = [...places].flatMap(([place, bytes]) => hits(bytes, secret).map((form) => `${place}: ${form}`))
     t.strictSame(where, [], secret === NEEDLE ? 'no license key' : 'no API key nor signing secret')
