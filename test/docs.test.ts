@@ -4,6 +4,7 @@ import t from 'tap'
 import { problems } from '../src/problems.js'
 import { MOVES, type Move } from '../src/requests/transitions.js'
 import { MOVES as TIER_MOVES } from '../src/tiers/config-requests/transitions.js'
+import { sdk } from './support/sdk.js'
 
 const documents = [
   ...readdirSync('.').filter((file) => file.endsWith('.md')),
@@ -89,5 +90,18 @@ t.test('the diagrams of docs/lifecycles.md', async (t) => {
     const drawn = [...text.split('\n## ')[0]!.matchAll(/^ {2}(\w+) --> (\w+): (.+)$/gm)]
       .flatMap(([, from, to, verbs = '']) => verbs.split(', ').map((verb) => `${from} → ${to} by ${verb}`))
     t.same(drawn.sort(), moves.flatMap(({ verb, from, to }) => to.map((status) => `${from} → ${status} by ${verb}`)).sort(), section)
+  }
+})
+
+// Guarantee: docs/connect-compatibility.md has a word on every method of the official client's classes, and each is called by a test.
+t.test('the methods of the official client', async (t) => {
+  const page = read('docs/connect-compatibility.md')
+  const tests = readdirSync('test/connect').map((file) => read(path.join('test/connect', file))).join('\n')
+  for (const name of ['Fulfillment', 'Directory', 'Inventory', 'Subscriptions']) {
+    const { prototype } = sdk[name] as { prototype: object }
+    const methods = Object.getOwnPropertyNames(prototype).filter((method) => method !== 'constructor')
+    t.ok(methods.length > 5, name)
+    t.same(methods.filter((method) => !new RegExp(`\\b${method}\\b`).test(page)), [], `${name}: documented`)
+    t.same(methods.filter((method) => !tests.includes(`.${method}(`)), [], `${name}: called`)
   }
 })
