@@ -5,6 +5,7 @@ import fp from 'fastify-plugin'
 import { problems, type ProblemType } from '../problems.js'
 import { LISTS } from './rql/index.js'
 import { problem, ProblemBody, problemUri } from './schema.js'
+import { shareRefusals } from './shared-refusals.js'
 
 const TAGS = {
   accounts: 'Whose data it is: the operator, vendors and providers',
@@ -106,6 +107,7 @@ export const openapi = fp(async (app: FastifyInstance, { version }: { version: s
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` },
     transform: ({ schema, url, route }) => ({ schema: documented(schema, route), url }),
+    transformObject: (made) => 'openapiObject' in made ? shareRefusals(made.openapiObject) : made.swaggerObject,
   })
   const css = [{ filename: 'latchkey.css', content: '.swagger-ui .topbar { display: none }' }]
   await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { deepLinking: true }, theme: { title: 'Latchkey API', css } })

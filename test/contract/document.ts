@@ -56,10 +56,15 @@ interface RawOperation {
   security: object[]
   parameters?: Parameter[]
   requestBody?: { content: Record<string, { schema: Schema }> }
-  responses: Record<string, { content?: Record<string, { schema: Schema }> }>
+  responses: Record<string, RawAnswer>
 }
 
-interface RawDocument { paths: Record<string, Record<string, RawOperation>>, components: { schemas: Record<string, Schema> } }
+/** `$ref`: one of the components. */
+interface RawAnswer { $ref?: string, content?: Record<string, { schema: Schema }> }
+interface RawDocument {
+  paths: Record<string, Record<string, RawOperation>>
+  components: { schemas: Record<string, Schema>, responses: Record<string, RawAnswer> }
+}
 
 /** The same schema, refusing what it does not name. */
 function closed<T> (schema: T): T {
@@ -73,6 +78,8 @@ function closed<T> (schema: T): T {
 /** Reads the document of a service that is ready. */
 export function contractOf (app: FastifyInstance): Contract {
   const { paths, components } = structuredClone(app.swagger()) as unknown as RawDocument
+  const resolved = (answer: RawAnswer): RawAnswer =>
+    answer.$ref === undefined ? answer : components.responses[answer.$ref.slice('#/components/responses/'.length)] as RawAnswer
   const operations = Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, raw]): Operation => ({
     id: raw.operationId,
     method: method.toUpperCase() as Method,
@@ -81,7 +88,7 @@ export function contractOf (app: FastifyInstance): Contract {
     permission: raw.security.length === 0 ? undefined : /Permission: `([^`]+)`\.$/.exec(raw.description ?? '')?.[1] as Permission,
     parameters: raw.parameters ?? [],
     bodies: Object.fromEntries(Object.entries(raw.requestBody?.content ?? {}).map(([type, { schema }]) => [type, schema])),
-    answers: Object.fromEntries(Object.entries(raw.responses).map(([status, { content }]) => [status, content?.['application/json']?.schema ?? null])),
+    answers: Object.fromEntries(Object.entries(raw.responses).map(([status, answer]) => [status, resolved(answer).content?.['application/json']?.schema ?? null])),
   })))
 
   const customOptions = { strict: false, allErrors: true, coerceTypes: false, useDefaults: false, removeAdditional: false }
