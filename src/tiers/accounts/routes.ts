@@ -11,13 +11,13 @@ import { createAccount } from './create-account.js'
 import { deleteAccount } from './delete-account.js'
 import { accountBody, accountsSeenBy, findAccount } from './find-account.js'
 import { findVersion, versionBody, versionsOf } from './find-versions.js'
-import { BriefTierAccount, NewTierAccount, TierAccount, TierAccountChange, tierAccountFields, versionFields } from './schema.js'
+import { NewTierAccount, TierAccount, TierAccountChange, tierAccountFields, versionFields } from './schema.js'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100, examples: ['TA-1234-5678-9012'] }) })
 const tags = ['tiers']
 
 export const tierAccountRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  for (const schema of [TierAccount, BriefTierAccount]) app.addSchema(schema)
+  app.addSchema(TierAccount)
 
   app.get('/tier/accounts', {
     config: { permission: 'tiers:read' },

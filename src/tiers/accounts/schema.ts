@@ -83,7 +83,7 @@ const brief = {
   contact_info: ShownContactInfo,
 }
 /** A tier account inside requests and assets. */
-export const BriefTierAccount = Type.Object(brief, { $id: 'BriefTierAccount' })
+export const BriefTierAccount = Type.Object(brief)
 export type BriefTierDocument = Static<typeof BriefTierAccount>
 
 export const TierAccount = Type.Object({
