@@ -76,6 +76,8 @@ create table tier_configs (
   constraint tier_configs_once unique (account_id, product_id, connection_id, tier_account_id, tier_level),
   foreign key (account_id, product_id) references products (account_id, id),
   foreign key (account_id, connection_id) references connections (account_id, id),
+  foreign key (provider_id, marketplace_id) references marketplaces (provider_id, id),
+  foreign key (account_id, contract_id) references contracts (account_id, id),
   foreign key (provider_id, tier_account_id) references tier_accounts (provider_id, id)
 );
 create index tier_configs_provider on tier_configs (provider_id, tier_account_id, account_id);

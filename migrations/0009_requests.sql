@@ -26,12 +26,14 @@ create table assets (
   foreign key (account_id, product_id) references products (account_id, id),
   foreign key (account_id, connection_id) references connections (account_id, id),
   foreign key (provider_id, marketplace_id) references marketplaces (provider_id, id),
+  foreign key (account_id, contract_id) references contracts (account_id, id),
   foreign key (provider_id, customer_id) references tier_accounts (provider_id, id),
   foreign key (provider_id, tier1_id) references tier_accounts (provider_id, id),
   foreign key (provider_id, tier2_id) references tier_accounts (provider_id, id)
 );
 -- One purchase per name that the provider gave it: a repeat finds this one.
 create unique index assets_external_uid on assets (account_id, connection_id, external_uid) where status not in ('draft', 'terminated');
+create index assets_ended_uid on assets (account_id, connection_id, external_uid) where status = 'terminated'; -- also one that failed
 create index assets_created on assets (account_id, created_at);
 create index assets_provider on assets (provider_id, created_at);
 -- A provider knows an asset by its id alone, of whichever vendor it is.

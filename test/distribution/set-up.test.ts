@@ -174,17 +174,28 @@ t.test('changing and deleting', async (t) => {
 t.test('deleting what was sold', async (t) => {
   const { app, db } = await testApp(t)
   const { vendor, provider, byVendor, byProvider, marketplace_id, product_id, contract_id, listing_id, connection_id } = await makeShelf({ app, db })
-  await db.insertInto('assets').values({
-    account_id: vendor.account_id, id: 'AS-1111-2222-3333', provider_id: provider.account_id, connection_id, product_id, status: 'active', external_uid: 'x', marketplace_id, contract_id,
-  }).execute()
+  const sold = { account_id: vendor.account_id, provider_id: provider.account_id, connection_id, product_id, marketplace_id }
+  const asset = { ...sold, status: 'active', external_uid: 'x' }
+  await db.insertInto('assets').values({ ...asset, id: 'AS-1111-2222-3333', contract_id }).execute()
   for (const [url, call, reason] of [
     [`/v1/products/${product_id}/connections/${connection_id}`, byVendor, /revoked instead/], [`/v1/listings/${listing_id}`, byVendor, /unlisted instead/],
-    [`/v1/contracts/${contract_id}`, byVendor, /terminated instead/], [`/v1/marketplaces/${marketplace_id}`, byProvider, /purchases/],
+    [`/v1/contracts/${contract_id}`, byVendor, /terminated instead/], [`/v1/marketplaces/${marketplace_id}`, byProvider, /there are contracts of it/],
   ] as const) {
     const { statusCode, json } = await call('DELETE', url)
     t.match([statusCode, json()], [409, { error_code: 'API_009', detail: reason }], url)
     t.equal((await call('GET', url)).statusCode, 200)
   }
+
+  await byVendor('PUT', `/v1/contracts/${contract_id}`, { status: 'terminated' })
+  const next = await idOf(byVendor('POST', '/v1/contracts', { marketplace: { id: marketplace_id }, provider: { id: provider.account_id } }))
+  const reseller = { provider_id: provider.account_id, id: 'TA-1111-2222-3333', name: 'Reseller', type: 'reseller', external_uid: 'x' }
+  await db.insertInto('tier_accounts').values(reseller).execute()
+  await db.insertInto('tier_configs').values({ ...sold, id: 'TC-111-222-333', tier_account_id: reseller.id, tier_level: 1, status: 'active', contract_id: next }).execute()
+  const usedBy = async () => (await byVendor('DELETE', `/v1/contracts/${next}`)).json().params
+  t.strictSame(await usedBy(), { used_by: 'tier_configs' }, 'a set-up alone keeps it')
+  await db.insertInto('assets').values({ ...asset, id: 'AS-1111-2222-4444', external_uid: 'y', contract_id: next }).execute()
+  await db.deleteFrom('tier_configs').where('account_id', '=', vendor.account_id).execute()
+  t.strictSame(await usedBy(), { used_by: 'assets' }, 'so does a purchase')
 })
 
 // Guarantee: Connect's own client finds the one connection of a product and a hub, hubs, and the users of an account.
