@@ -15,6 +15,9 @@ const PUBLIC = ['getInquiryForm', 'isLive', 'isReady', 'receivePayment']
 const PAGES = [
   '/docs', '/docs/static/theme/latchkey.css', '/docs/static/index.html', '/docs/static/swagger-initializer.js', '/docs/*', '/docs/json', '/docs/yaml', '/docs/problems', '/openapi.json',
 ]
+/** Refused to everybody, with the reason, and so not in the document. */
+const REFUSED = '/v1/conversations'
+
 interface Principal { name: string, send: (request: ValidRequest) => ValidRequest, expected: (operation: Operation) => number[] }
 
 const granted = ({ answers }: Operation): number[] => Object.keys(answers).map(Number).filter((status) => status < 300)
@@ -107,9 +110,12 @@ t.test('what each operation needs', async (t) => {
     const [, indent = '', path = '', methods = ''] = /^((?:│ {3}| {4})*)[├└]── (\S+) \(([A-Z, ]+)\)/.exec(line) ?? []
     if (path === '') continue
     parents.splice(indent.length / 4, Infinity, path === '*' ? '/*' : path)
-    for (const method of methods.split(', ')) if (method !== 'HEAD') routed.push(`${method} ${parents.join('').replace(/:\w+/g, '{}')}`)
+    for (const method of methods.split(', ')) if (method !== 'HEAD') routed.push(`${method} ${parents.join('').replace(/:\w+(\|:\w+)*/g, '{}')}`)
   }
-  t.strictSame(routed.sort(), [...operations.map(({ method, path }) => `${method} ${path.replace(/\{\w+\}/g, '{}')}`), ...PAGES.map((path) => `GET ${path}`)].sort(), 'and no route is beside the document')
+  t.strictSame(routed.sort(), [...operations.map(({ method, path }) => `${method} ${path.replace(/\{\w+\}/g, '{}')}`), ...PAGES.map((path) => `GET ${path}`), `POST ${REFUSED}`].sort(), 'and no route is beside the document')
+  for (const [status, headers] of [[401, {}], [403, { authorization: service.vendor.authorization }]] as const) {
+    t.equal((await service.app.inject({ method: 'POST', url: REFUSED, headers })).statusCode, status)
+  }
 })
 
 // Guarantee: each caller gets from each operation exactly what it may have; and what is refused changes nothing in any table.
