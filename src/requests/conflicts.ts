@@ -22,8 +22,8 @@ export async function assertNoneOpen (db: Reader, service: Service, { account_id
 }
 
 /**
- * Refuses a purchase that is known already: the provider goes on with that one. Purchases of one external_uid wait for each other until the caller
- * commits, so that two at once are not both new.
+ * Refuses a purchase that is known already: the provider goes on with that one, and of one that failed reads why. What was cancelled or revoked
+ * may be bought again. Purchases of one external_uid wait for each other until the caller commits, so that two at once are not both new.
  *
  * @throws Problem asset-exists
  */
@@ -31,10 +31,14 @@ export async function assertUnknown (
   trx: Transaction<Database>, service: Service, { account_id, id }: Pick<Connection, 'account_id' | 'id'>, external_uid: string
 ): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended(${['purchase', account_id, id, external_uid].join('\n')}, 0))`.execute(trx)
-  const known = await trx.selectFrom('assets').innerJoin('requests', (join) => join
-    .onRef('requests.account_id', '=', 'assets.account_id').onRef('requests.asset_id', '=', 'assets.id').on('requests.type', '=', 'purchase'))
-    .select('requests.id').where('assets.account_id', '=', account_id).where('assets.connection_id', '=', id)
-    .where('assets.external_uid', '=', external_uid).where('assets.status', 'not in', ['draft', 'terminated']).executeTakeFirst()
+  const { rows: [known] } = await sql<{ id: string }>`
+    with named as (
+      select id from assets where account_id = ${account_id} and connection_id = ${id} and external_uid = ${external_uid} and status not in ('draft', 'terminated')
+      union all
+      select a.id from assets a join requests r on r.account_id = a.account_id and r.asset_id = a.id and r.type = 'purchase' and r.status = 'failed'
+      where a.account_id = ${account_id} and a.connection_id = ${id} and a.external_uid = ${external_uid} and a.status = 'terminated'
+    )
+    select r.id from requests r join named on named.id = r.asset_id where r.account_id = ${account_id} and r.type = 'purchase' limit 1`.execute(trx)
   if (known !== undefined) throw await conflict(trx, service, 'asset-exists', account_id, known.id)
 }
 

@@ -112,7 +112,15 @@ t.test('a purchase that is known', async (t) => {
     })
   }
   await market.byVendor('POST', `/v1/requests/${made.id}/fail`, { reason: 'no' })
-  t.equal((await provider('POST', '/v1/requests', purchase)).statusCode, 201, 'what failed may be bought again')
+  t.match((await provider('POST', '/v1/requests', purchase)).json(), {
+    status: 409, params: { request_id: made.id, request_status: 'failed', asset_status: 'terminated', fail_message: 'no' },
+  }, 'who repeats it late learns that it failed, and why')
+  const revoked = await market.byProvider('POST', '/v1/requests', purchaseOf(market, { asset: { external_uid: randomUUID() } }))
+  await market.byVendor('POST', `/v1/requests/${revoked.id}/schedule`, { planned_date: '2099-01-31' })
+  await market.byProvider('POST', `/v1/requests/${revoked.id}/revoke`)
+  await market.byVendor('POST', `/v1/requests/${revoked.id}/confirm`)
+  const { external_uid } = revoked.asset
+  t.equal((await provider('POST', '/v1/requests', purchaseOf(market, { asset: { external_uid } }))).statusCode, 201, 'what was revoked may be bought again')
 })
 
 // Guarantee: drafts of one external_uid do not clash until one is purchased.
@@ -216,7 +224,7 @@ t.test('the fields of the list', async (t) => {
   }
   const { id, asset } = made
   const finding = [
-    `id=${id}`, `asset.id=${asset.id}`, `asset__id=${asset.id}`, `product_id=${market.product_id}`, 'asset.product.name=like=*Street*', `asset.external_uid=${asset.external_uid}`,
+    'in(type,(purchase,renew,transfer))', `id=${id}`, `asset.id=${asset.id}`, `asset__id=${asset.id}`, `product_id=${market.product_id}`, 'asset.product.name=like=*Street*', `asset.external_uid=${asset.external_uid}`,
     'asset.connection.type=production', `asset.connection.hub.id=${market.hub_id}`, `asset.connection.provider.id=${market.provider.account_id}`,
     `asset.tiers.customer.id=${asset.tiers.customer.id}`, `asset.tier1_id=${asset.tiers.tier1.id}`, 'asset.params.id=admin_email&asset.params.value=admin@example.com',
     `marketplace.id=${market.marketplace_id}`, `contract.id=${market.contract_id}`, 'sli.days=0', 'assignee=null()', 'gt(created,2026-01-01T00:00:00+00:00)',
