@@ -14,7 +14,7 @@ const ASKING: readonly RequestType[] = ['purchase', 'change']
 
 /**
  * Moves a request on to where it can be worked at: to tiers_setup while a reseller of its chain is not set up, to inquiring while a required
- * ordering parameter is empty, else to pending, and from there to approved if a pool fills it.
+ * ordering parameter is empty or one is wrong, else to pending, and from there to approved if a pool fills it.
  */
 export async function proceed (trx: Transaction<Database>, keyring: Keyring, request: RequestRow, verb: 'purchase' | 'submit' | 'advance', actor: Actor): Promise<RequestRow> {
   const waits = verb === 'advance' ? [] : await setupsOf(trx, keyring, request, actor)
@@ -23,10 +23,19 @@ export async function proceed (trx: Transaction<Database>, keyring: Keyring, req
     await waitFor(trx, waiting, waits)
     return waiting
   }
-  if (ASKING.includes(request.type) && (await missingOf(trx, keyring, request, 'ordering')).length > 0) {
+  if (ASKING.includes(request.type) && await hasToBeAsked(trx, keyring, request)) {
     return move(trx, request, verb, actor, { to: 'inquiring', set: await inquiringTexts(trx, keyring, request) })
   }
   return fillFromPool(trx, keyring, await move(trx, request, verb, actor, { to: 'pending', set: await pendingTexts(trx, request) }))
+}
+
+/** Whether the buyer owes a value. What is wrong with one was kept with it in the draft; the follow-up starts without errors. */
+async function hasToBeAsked (trx: Transaction<Database>, keyring: Keyring, request: RequestRow): Promise<boolean> {
+  const wrong = await trx.selectFrom('parameter_values as v').innerJoin('product_parameters as d', (join) => join
+    .onRef('d.account_id', '=', 'v.account_id').onRef('d.id', '=', 'v.parameter_id'))
+    .select('d.id').where('v.account_id', '=', request.account_id).where('v.owner_id', '=', request.id)
+    .where('v.value_error', '<>', '').where('d.phase', '=', 'ordering').executeTakeFirst()
+  return wrong !== undefined || (await missingOf(trx, keyring, request, 'ordering')).length > 0
 }
 
 /** Likewise for a request that was pending before: what it waits for may have come up since. */

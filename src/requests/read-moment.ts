@@ -11,7 +11,8 @@ export function readMoment (field: string, text: string | null | undefined): Dat
   if (text === undefined || text === null || text === '') return undefined
   const [, day = '', time = '00:00:00', offset = 'Z'] = MOMENT.exec(text.trim()) ?? []
   const moment = new Date(`${day}T${time.slice(0, 12)}${/^[+-]\d\d$/.test(offset) ? `${offset}:00` : offset.replace(/(\d\d)(\d\d)$/, '$1:$2')}`)
-  if (moment.getTime() >= 0) return moment
+  // new Date makes the 2nd of March of the 30th of February
+  if (moment.getTime() >= 0 && new Date(day).toISOString().startsWith(day)) return moment
   throw invalid(`${field}: must be a moment since 1970, written as 2026-01-31T10:15:00+00:00`)
 }
 

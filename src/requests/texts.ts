@@ -50,9 +50,13 @@ async function chosenTexts (
     if (template === undefined) throw invalid(`${choice.template_id ? 'template_id' : 'template.id'}: the product has no such template of scope asset`)
     return { ...NONE, template_id: template.id, template_body: template.body }
   }
-  if (choice.activation_tile) return { ...NONE, sealed_tile: sealTile(keyring, request.account_id, request.id, choice.activation_tile) }
   const named = fallback_id === null ? undefined : await findTemplate(db, request, fallback_id)
   const template = named ?? await defaultTemplate(db, request, type)
+  if (choice.activation_tile) {
+    const sealed_tile = sealTile(keyring, request.account_id, request.id, choice.activation_tile)
+    // the provider reads what is asked in the message of a template, so an inquiry always has one
+    return { ...NONE, template_id: type === 'inquire' ? template?.id ?? null : null, sealed_tile }
+  }
   return { ...NONE, template_id: template?.id ?? null, template_body: template?.body ?? null }
 }
 

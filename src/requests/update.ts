@@ -21,6 +21,7 @@ export async function updateRequest (
   const written = await writeParams(trx, service.keyring, request, actor, change.asset?.params ?? [])
   const noted = change.note == null || change.note === request.note ? {} : { note: change.note }
   const assigned = actor.side === 'vendor' && request.assignee_id === null ? { assignee_id: actor.key_id } : {}
+  const answered = actor.side === 'provider' && request.status === 'inquiring' && written.length > 0 ? { answered: true } : {}
   if (written.length === 0 && Object.keys({ ...noted, ...assigned }).length === 0) return request
-  return updateRequestRow(trx, request, { ...noted, ...assigned })
+  return updateRequestRow(trx, request, { ...noted, ...assigned, ...answered })
 }

@@ -41,6 +41,7 @@ t.test('a purchase: draft, validate, purchase, inquire, pend, approve', async (t
   t.ok(inquiring.activation_key.includes(inquiring.params_form_url), 'the inquiry tells where to answer')
   const answered = await byProvider('PUT', `/v1/requests/${draft.id}`, write('admin_email', 'ada@known.example'))
   t.equal(answered.asset.params[0].value_error, '', 'a new value has no error')
+  t.equal(answered.answered, true)
   const again = await byProvider('POST', `/v1/requests/${draft.id}/pend`)
   t.match(again, { status: 'pending', activation_key: '' })
   t.notOk('params_form_url' in again)
@@ -55,6 +56,21 @@ t.test('a purchase: draft, validate, purchase, inquire, pend, approve', async (t
   const messages = await byProvider('GET', `/v1/conversations/${draft.id}/messages`)
   t.same(messages.map(({ type }: Json) => type), Array(messages.length).fill('state_change'))
   t.equal(messages.length, 5, 'draft, pending, inquiring, pending, approved')
+})
+
+// Guarantee: a draft with a wrong value becomes a question to the buyer when it is asked for, not work for the vendor. A question in the vendor's
+// own words comes in the message of a template too, where providers read it.
+t.test('a purchase with a wrong value, and a question of the vendor', async (t) => {
+  const market = await makeMarket(await testApp(t))
+  const { byVendor, byProvider } = market
+  const purchase = purchaseOf(market, { status: 'draft', asset: { params: [{ id: 'admin_email', value: 'not one' }] } })
+  const draft = await byProvider('POST', '/v1/requests', purchase)
+  const asked = await byProvider('POST', `/v1/requests/${draft.id}/purchase`)
+  t.match(asked, { status: 'inquiring', asset: { params: [{ id: 'admin_email', value: 'not one', value_error: /mail address/ }] } })
+  await byProvider('PUT', `/v1/requests/${draft.id}`, write('admin_email', 'ada@example.com'))
+  t.match(await byProvider('POST', `/v1/requests/${draft.id}/pend`), { status: 'pending', answered: true })
+  const again = await byVendor('POST', `/v1/requests/${draft.id}/inquire`, { activation_tile: 'Which domain?' })
+  t.match(again, { status: 'inquiring', activation_key: 'Which domain?', template: { id: /^TL-/, message: 'Which domain?' } })
 })
 
 // Guarantee: every type of follow-up does to the asset what the table says, and its items show what was before and what is wanted.
@@ -99,6 +115,8 @@ t.test('schedule, revoke, confirm', async (t) => {
   const { id } = await byProvider('POST', '/v1/requests', purchaseOf(market))
   const past = await callsOf(service.app, market.vendor)('POST', `/v1/requests/${id}/schedule`, { planned_date: '2001-01-01' })
   t.match(past.json(), { status: 400, errors: ['planned_date: must be in the future'] })
+  const never = await callsOf(service.app, market.vendor)('POST', `/v1/requests/${id}/schedule`, { planned_date: '2099-02-30' })
+  t.match(never.json(), { status: 400, errors: [/^planned_date: must be a moment/] }, 'a day that is not there is not another one')
   const planned_date = '2099-01-31 10:15:00.814429+00:00'
   t.match(await byVendor('POST', `/v1/requests/${id}/schedule`, { data: { planned_date } }), { status: 'scheduled', planned_date: '2099-01-31T10:15:00.814Z' })
   t.match(await byVendor('POST', `/v1/requests/${id}/pend`), { status: 'pending' })
