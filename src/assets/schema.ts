@@ -8,6 +8,8 @@ import { BriefTierAccount } from '../tiers/accounts/schema.js'
 
 export const ASSET_STATUSES = ['draft', 'processing', 'active', 'suspended', 'terminating', 'terminated'] as const
 export const REQUEST_TYPES = ['purchase', 'change', 'suspend', 'resume', 'cancel', 'adjustment'] as const
+/** What may be filtered by: Connect's clients ask for these two among others, and nothing here is of them. */
+export const REQUEST_TYPES_ASKED = [...REQUEST_TYPES, 'renew', 'transfer'] as const
 export const REQUEST_STATUSES = ['draft', 'tiers_setup', 'pending', 'inquiring', 'approved', 'failed', 'scheduled', 'revoking', 'revoked'] as const
 
 const Named = Type.Object({ id: Type.String(), name: Type.String() })
@@ -132,7 +134,7 @@ export const assetFields = rqlFields({
 
 export const assetRequestFields = rqlFields({
   id: { type: 'text', column: 'r.id', example: 'PR-1234-5678-9012-001' },
-  type: { type: 'text', column: 'r.type', values: REQUEST_TYPES },
+  type: { type: 'text', column: 'r.type', values: REQUEST_TYPES_ASKED },
   status: { type: 'text', column: 'r.status', values: REQUEST_STATUSES },
   ...momentFields('r'),
 })

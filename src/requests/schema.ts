@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { Type, type Static } from 'typebox'
-import { Asset, assetFilters, REQUEST_STATUSES, REQUEST_TYPES } from '../assets/schema.js'
+import { Asset, assetFilters, REQUEST_STATUSES, REQUEST_TYPES, REQUEST_TYPES_ASKED } from '../assets/schema.js'
 import { paramsRelation } from '../parameters/params-relation.js'
 import { rqlFields } from '../plugins/rql/index.js'
 import { FULFILLMENT_STATUSES } from '../orders/schema.js'
@@ -63,7 +63,7 @@ const ofAsset = Object.fromEntries(Object.entries(assetFilters).map(([name, fiel
 export const requestFields = rqlFields({
   ...ofAsset,
   id: { type: 'text', column: 'requests.id', search: true, example: 'PR-1234-5678-9012-001' },
-  type: { type: 'text', column: 'requests.type', values: REQUEST_TYPES, example: 'purchase' },
+  type: { type: 'text', column: 'requests.type', values: REQUEST_TYPES_ASKED, example: 'purchase' },
   status: { type: 'text', column: 'requests.status', values: REQUEST_STATUSES, ordering: true, example: 'pending' },
   created: { type: 'timestamp', column: 'requests.created_at', aliases: ['created_at', 'events.created.at'], ordering: true },
   updated: { type: 'timestamp', column: 'requests.updated_at', aliases: ['updated_at', 'events.updated.at'], ordering: true },
