@@ -8,9 +8,14 @@ const NOT_STORABLE = /[\0\p{Surrogate}]/u // with the u flag only a lone surroga
 
 const sentence = (path: string[], fault: string): string => `${path.length === 0 ? 'body' : path.join('.')}: ${fault}`
 
+/** @throws Problem text-not-storable */
+export function assertStorable (text: string, path: string[]): void {
+  if (NOT_STORABLE.test(text)) throw notStorable(sentence(path, 'holds a NUL character or half of a surrogate pair; remove it'))
+}
+
 function check (value: unknown, path: string[]): void {
   if (typeof value === 'string') {
-    if (NOT_STORABLE.test(value)) throw notStorable(sentence(path, 'holds a NUL character or half of a surrogate pair; remove it'))
+    assertStorable(value, path)
     return
   }
   if (typeof value !== 'object' || value === null) return
@@ -53,6 +58,9 @@ export const jsonBody = fp(async (app: FastifyInstance) => {
 
   app.addHook('preParsing', async (request) => {
     if (request.method === 'GET' || request.method === 'HEAD') return // nothing of theirs is read
+    // some clients name a type though they send no body: curl -d '' says it is a form
+    const type = request.headers['content-type']
+    if (type !== undefined && request.headers['content-length'] === '0' && !request.server.hasContentTypeParser(type)) delete request.headers['content-type']
     const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1]?.toLowerCase()
     if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') {
       throw new Problem('unsupported-media-type', 'bodies are read as UTF-8: send charset=utf-8, or none')

@@ -68,6 +68,8 @@ t.test('what clients do wrong', async (t) => {
     ['unknown word', post('{"name":"a","mode":"dead"}'), 'validation-failed', /^mode: must be one of "live", "test"/],
     ['XML', post('<a/>', { ...auth, 'content-type': 'application/xml' }), 'unsupported-media-type'],
     ['no media type', post('{"name":"a"}', auth), 'unsupported-media-type'],
+    ['a form', post('a=b', { ...auth, 'content-type': 'application/x-www-form-urlencoded' }), 'unsupported-media-type'],
+    ['nothing, called a form', post('', { ...auth, 'content-type': 'application/x-www-form-urlencoded' }), 'validation-failed', /^body: must be object/],
     ['UTF-16 label', post('{"name":"a"}', { ...auth, 'content-type': 'application/json; charset=utf-16' }), 'unsupported-media-type', /UTF-8/],
     ['compressed', post('{"name":"a"}', { ...json, 'content-encoding': 'gzip' }), 'unsupported-media-type', /content-encoding/],
     ['2 MiB', post(`{"name":"${'a'.repeat(2 * 1024 * 1024)}"}`), 'payload-too-large'],
