@@ -28,7 +28,7 @@ create table messages (
   type text not null default 'message' constraint messages_type check (type in ('message', 'state_change', 'private')),
   text text not null,
   created_at timestamptz not null default clock_timestamp(),
-  updated_at timestamptz not null default now(),
+  updated_at timestamptz not null default clock_timestamp(),
   primary key (account_id, conversation_id, id),
   foreign key (account_id, conversation_id) references conversations (account_id, id)
 );
