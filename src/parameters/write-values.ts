@@ -1,21 +1,27 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Transaction } from 'kysely'
+import type { RawBuilder, SqlBool, Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { Problem } from '../problems.js'
 import type { Keyring } from '../sealing.js'
 import { joinPhone, shown } from './check-structured.js'
 import { checkValue, isBlank, isEmpty, isStructured } from './check-value.js'
 import type { Definition } from './definitions.js'
+import { findTaken, TAKEN, type Candidate } from './find-taken.js'
 import { VALUE_ERROR_MAX, VALUE_MAX, type ParamWrite } from './schema.js'
 import { keepValues, storedValues, type NewValue, type Owner, type StoredValue } from './stored-values.js'
 
 export interface Target extends Owner {
-  /** of the scopes that are written here */
+  /** of the scopes that are written here, locked (lockDefinitionsOf) */
   definitions: readonly Definition[]
   /** strict: a wrong value is refused. validate: it is kept, with what is wrong as its `value_error` */
   mode: 'strict' | 'validate'
-  /** the provider changes what buyers give and what is shared with it to edit; nobody named: everything */
-  side?: 'vendor' | 'provider' | undefined
+  /**
+   * the provider changes what buyers give and what is shared with it to edit; a proposer, who asks for something new, everything; both
+   * nothing that is readonly
+   */
+  side: 'vendor' | 'provider' | 'proposer'
+  /** a condition on `v.owner_id`: these owners must not have the same values of parameters that are unique */
+  others: RawBuilder<SqlBool>
   /** where the parameters are in the body, for messages */
   path?: string
 }
@@ -28,7 +34,7 @@ export interface Written { changed: string[], faulty: string[] }
  * error it had, unless the write brings another. What equals what is there changes nothing: clients post whole objects back.
  * The caller has locked the owner.
  *
- * @throws Problem validation-failed  an unknown parameter, a value that is wrong (mode strict), one that is not for this side to write
+ * @throws Problem validation-failed  an unknown parameter, a value that is wrong or that another has (mode strict), one that is not for this side to write
  */
 export async function writeValues (trx: Transaction<Database>, keyring: Keyring, target: Target, writes: readonly ParamWrite[]): Promise<Written> {
   const { path = 'asset.params' } = target
@@ -36,7 +42,10 @@ export async function writeValues (trx: Transaction<Database>, keyring: Keyring,
   const changes: Change[] = []
   if (matched.size > 0) {
     const stored = new Map((await storedValues(trx, keyring, [target])).map((value) => [value.parameter_id, value]))
-    for (const [definition, write] of matched) changes.push(changeOf(definition, write, stored.get(definition.id), target))
+    const taken = await findTaken(trx, target.account_id, target.others, candidatesOf(target, matched, stored))
+    for (const [definition, write] of matched) {
+      changes.push(changeOf({ definition, write, stored: stored.get(definition.id), isTaken: taken.has(definition.id) }, target))
+    }
   }
   const faults = changes.filter(({ refusal }) => refusal !== undefined).map(({ name, refusal }) => `${path}.${name}: ${refusal}`)
   if (faults.length > 0) throw new Problem('validation-failed', { detail: faults.join('; '), errors: faults })
@@ -62,17 +71,30 @@ function match ({ definitions }: Target, writes: readonly ParamWrite[], path: st
   return matched
 }
 
+type Stored = ReadonlyMap<string, StoredValue>
+
+/** The new values of parameters that are unique; to validate, those that it has too. */
+function candidatesOf ({ mode }: Target, matched: ReadonlyMap<Definition, ParamWrite>, stored: Stored): Candidate[] {
+  return [...matched].filter(([{ constraints }]) => constraints.unique).flatMap(([definition, write]) => {
+    const { text = '' } = givenValue(definition, write) ?? {}
+    const isOld = mode === 'strict' && text === stored.get(definition.id)?.text
+    return text === '' || isOld ? [] : [{ parameter_id: definition.id, text }]
+  })
+}
+
 interface Change { name: string, value: NewValue, isChanged: boolean, isFaulty: boolean, refusal: string | undefined }
 const NOTHING = { text: '', structured_value: null, value_error: '', structured_error: null }
 
-function changeOf (definition: Definition, write: ParamWrite, stored: StoredValue | undefined, { mode, side }: Target): Change {
+interface Wanted { definition: Definition, write: ParamWrite, stored: StoredValue | undefined, isTaken: boolean }
+
+function changeOf ({ definition, write, stored, isTaken }: Wanted, { mode, side }: Target): Change {
   const { text, structured_value, value_error, structured_error } = stored ?? NOTHING
   const before = { text, structured_value, value_error, structured_error }
   const given = { ...before, ...givenValue(definition, write) }
   const isNew = given.text !== text || !isDeepStrictEqual(given.structured_value, structured_value)
-  const wrong = saysValue(write) && (isNew || mode === 'validate') ? checkValue(definition, write) : undefined
+  const wrong = saysValue(write) && (isNew || mode === 'validate') ? checkValue(definition, write) ?? (isTaken ? TAKEN : undefined) : undefined
   const after = { ...given, ...errorsOf(write, before, { isNew, wrong }) }
-  const refusal = isNew && side === 'provider' && !isOpenToProvider(definition)
+  const refusal = isNew && !isOpenTo(side, definition)
     ? 'is written by the vendor'
     : wrong !== undefined && (mode === 'strict' || cannotBeKept(given.text)) ? wrong : tooLongAnError(after.value_error)
   return {
@@ -85,7 +107,8 @@ function changeOf (definition: Definition, write: ParamWrite, stored: StoredValu
 }
 
 const saysValue = ({ value, structured_value }: ParamWrite): boolean => value !== undefined || structured_value !== undefined
-const isOpenToProvider = ({ phase, constraints }: Definition): boolean => phase === 'ordering' || constraints.shared === 'edit'
+const isOpenTo = (side: Target['side'], { phase, constraints: { readonly, shared } }: Definition): boolean =>
+  side === 'vendor' || (!readonly && (side === 'proposer' || phase === 'ordering' || shared === 'edit'))
 const cannotBeKept = (text: string): boolean => [...text].length > VALUE_MAX
 const tooLongAnError = (value_error: string): string | undefined =>
   [...value_error].length > VALUE_ERROR_MAX ? `value_error must not be longer than ${VALUE_ERROR_MAX} characters` : undefined

@@ -32,7 +32,7 @@ export async function createFollowUp (trx: Transaction<Database>, service: Servi
   const request = await insertRequest(trx, asset, { type, note, planned_date, external_attributes, failed_because }, actor)
   await writeRequestItems(trx, request, before, after)
   await copyValues(trx, service.keyring, asset.account_id, asset.id, request.id)
-  if (type === 'change' || type === 'adjustment') await writeParams(trx, service.keyring, request, actor, body.asset?.params ?? [], isDraft ? 'validate' : 'strict')
+  if (type === 'change' || type === 'adjustment') await writeParams(trx, service.keyring, request, actor, body.asset?.params ?? [], { mode: isDraft ? 'validate' : 'strict' })
   if (!isDraft && failed_because === undefined) return openRequest(trx, service, request, 'submit', actor)
   await tell(trx, request, null, actor)
   return request

@@ -34,7 +34,7 @@ export async function createPurchase (trx: Transaction<Database>, service: Servi
   const external_attributes = body.external_attributes ?? asset.external_attributes
   const request = await insertRequest(trx, await lockAsset(trx, connection.account_id, asset_id), { type: 'purchase', note: body.note, planned_date, external_attributes }, actor)
   await writeRequestItems(trx, request, new Map(), items)
-  await writeParams(trx, service.keyring, request, actor, asset.params ?? [], isDraft ? 'validate' : 'strict')
+  await writeParams(trx, service.keyring, request, actor, asset.params ?? [], { mode: isDraft ? 'validate' : 'strict', with_defaults: true })
   if (!isDraft) return openRequest(trx, service, request, 'purchase', actor)
   await tell(trx, request, null, actor)
   return request

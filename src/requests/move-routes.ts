@@ -17,7 +17,7 @@ import { confirmRevocation } from './confirm.js'
 import { requestDocuments } from './documents.js'
 import { failRequest } from './fail.js'
 import { inquireRequest } from './inquire.js'
-import { openRequest } from './open.js'
+import { openDraft } from './open.js'
 import { actorOf, findRequest, lockRequest, type Actor, type RequestRow } from './request-row.js'
 import { revokeRequest } from './revoke.js'
 import { scheduleRequest } from './schedule.js'
@@ -45,14 +45,14 @@ export const requestMoveRoutes: FastifyPluginAsyncTypebox = async (app) => {
     permission: 'requests:write',
     summary: 'Ask for a draft purchase',
     conflicts,
-    work: (trx, row, actor) => openRequest(trx, service, row, 'purchase', actor),
+    work: (trx, row, actor) => openDraft(trx, service, row, 'purchase', actor),
   })
   addMove(app, {
     verb: 'submit',
     permission: 'requests:write',
     summary: 'Ask for a draft of another type',
     conflicts,
-    work: (trx, row, actor) => openRequest(trx, service, row, 'submit', actor),
+    work: (trx, row, actor) => openDraft(trx, service, row, 'submit', actor),
   })
   addMove<Approval>(app, {
     verb: 'approve',

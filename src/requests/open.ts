@@ -6,7 +6,19 @@ import { proceed } from './proceed.js'
 import { invalid } from './read-moment.js'
 import { refreshDraft } from './refresh-draft.js'
 import { lockAsset, type Actor, type AssetRow, type RequestRow, type Service } from './request-row.js'
+import { assertStillUnique } from './write-params.js'
 import { EFFECTS, findMove, type RequestType } from './transitions.js'
+
+/**
+ * Opens a draft that was left for a while.
+ *
+ * @throws Problem validation-failed  as openRequest; or another asset has got a value that must be unique
+ */
+export async function openDraft (trx: Transaction<Database>, service: Service, request: RequestRow, verb: 'purchase' | 'submit', actor: Actor): Promise<RequestRow> {
+  findMove(request, verb, actor.side)
+  await assertStillUnique(trx, service.keyring, request)
+  return openRequest(trx, service, request, verb, actor)
+}
 
 /**
  * Takes a locked draft out of draft: now it is asked for, and everything that it needs is looked at.

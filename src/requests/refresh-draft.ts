@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { copyValues } from '../parameters/copy-values.js'
-import { definitionsOf } from '../parameters/definitions.js'
+import { lockDefinitionsOf } from '../parameters/definitions.js'
 import { keepValues, storedValues } from '../parameters/stored-values.js'
 import type { Keyring } from '../sealing.js'
 import { assertChanged, assertNotEmpty, itemsOf, writeRequestItems } from './items.js'
@@ -28,7 +28,7 @@ export async function refreshDraft (trx: Transaction<Database>, keyring: Keyring
 }
 
 async function refreshValues (trx: Transaction<Database>, keyring: Keyring, { account_id, id, asset_id, product_id }: RequestRow): Promise<void> {
-  const definitions = new Map((await definitionsOf(trx, account_id, product_id, ['asset'])).map((definition) => [definition.id, definition]))
+  const definitions = new Map((await lockDefinitionsOf(trx, account_id, product_id, ['asset'])).map((definition) => [definition.id, definition]))
   const given = (await storedValues(trx, keyring, [{ account_id, owner_id: id }])).filter(({ parameter_id }) => definitions.get(parameter_id)?.phase === 'ordering')
   await copyValues(trx, keyring, account_id, asset_id, id)
   await keepValues(trx, keyring, { account_id, owner_id: id }, given.map((value) => ({ ...value, secret: definitions.get(value.parameter_id)!.secret })))

@@ -17,7 +17,7 @@ export async function validateRequest (
 ): Promise<RequestRow> {
   assertStatus(request, 'validate', ['draft', 'inquiring'])
   assertWritable(request, actor.side)
-  await writeParams(trx, keyring, request, actor, writes, 'validate')
+  await writeParams(trx, keyring, request, actor, writes, { mode: 'validate' })
   return request
 }
 
@@ -26,5 +26,5 @@ export async function applyVerdict (
   trx: Transaction<Database>, keyring: Keyring, { account_id, id, status }: RequestRow, verdict: readonly ParamWrite[]
 ): Promise<void> {
   const request = await lockOwnRequest(trx, account_id, id)
-  if (request?.status === status) await writeParams(trx, keyring, request, { side: 'vendor', key_id: null }, verdict, 'validate')
+  if (request?.status === status) await writeParams(trx, keyring, request, { side: 'vendor', key_id: null }, verdict, { mode: 'validate' })
 }

@@ -6,7 +6,7 @@ import type { ParamWrite } from '../../src/parameters/schema.js'
 import { sealTile } from '../../src/parameters/tile.js'
 import { writeValues } from '../../src/parameters/write-values.js'
 import { testAccount, testApp, type TestAccount } from '../support/app.js'
-import { purchaseOf, saleOf, type Sale } from '../support/sales.js'
+import { AS_VENDOR, purchaseOf, saleOf, type Sale } from '../support/sales.js'
 import { clientOf, type Json } from '../support/sdk.js'
 import { callsOf } from '../support/vendor.js'
 
@@ -24,7 +24,7 @@ async function arrange (t: Test) {
   }
   const ids = async (url: string, caller: TestAccount = vendor): Promise<string[]> => (await get(url, caller)).body.map(({ id }: Json) => id)
   const write = (owner_id: string, writes: ParamWrite[], { account_id, product_id }: Sale = sale): Promise<unknown> => inTransaction(db, async (trx) =>
-    writeValues(trx, keyring, { account_id, owner_id, definitions: await definitionsOf(trx, account_id, product_id, ['asset']), mode: 'strict' }, writes))
+    writeValues(trx, keyring, { account_id, owner_id, definitions: await definitionsOf(trx, account_id, product_id, ['asset']), ...AS_VENDOR }, writes))
   return { ...service, provider, rival, stranger, sale, get, ids, write }
 }
 

@@ -12,7 +12,7 @@ import { writeValues, type Target, type Written } from '../../src/parameters/wri
 import { Problem } from '../../src/problems.js'
 import { testDatabase } from '../support/database.js'
 import { poolOf, vendorShop } from '../support/fixtures.js'
-import { saleOf, type NewParameter } from '../support/sales.js'
+import { AS_VENDOR, saleOf, type NewParameter } from '../support/sales.js'
 
 const CHOICES = { choices: [{ value: 'red', label: 'Red' }, { value: 'blue', label: 'Blue' }] }
 const PARAMETERS: NewParameter[] = [
@@ -37,7 +37,7 @@ async function arrange (t: Test) {
   const { product_id, parameters } = sale
   const definitions = await definitionsOf(db, account_id, product_id, ['asset'])
   const write = (owner_id: string, writes: ParamWrite[], other: Partial<Target> = {}): Promise<Written> =>
-    inTransaction(db, (trx) => writeValues(trx, keyring, { account_id, owner_id, definitions, mode: 'strict', ...other }, writes))
+    inTransaction(db, (trx) => writeValues(trx, keyring, { account_id, owner_id, definitions, ...AS_VENDOR, ...other }, writes))
   const read = async (owner_id: string, side: 'vendor' | 'provider' = 'vendor'): Promise<Record<string, Param>> => {
     const params = await readParams(db, keyring, { account_id, owner_id, product_id }, { scopes: ['asset'], side })
     return Object.fromEntries(params.map((param) => [param.id, param]))
@@ -181,7 +181,7 @@ t.test('many owners at once', async (t) => {
   const theirs = await saleOf(db, { account_id: other.account_id, provider_id: provider.id, parameters: PARAMETERS })
   const definitions = await definitionsOf(db, other.account_id, theirs.product_id, ['asset'])
   for (let n = 0; n < 20; n++) await write(`PR-${n}`, [{ id: 'email', value: `${n}@a.de` }, { id: 'key', value: `KEY-${n}` }])
-  await inTransaction(db, (trx) => writeValues(trx, keyring, { account_id: other.account_id, owner_id: 'PR-7', definitions, mode: 'strict' }, [{ id: 'key', value: 'THEIRS' }]))
+  await inTransaction(db, (trx) => writeValues(trx, keyring, { account_id: other.account_id, owner_id: 'PR-7', definitions, ...AS_VENDOR }, [{ id: 'key', value: 'THEIRS' }]))
   let statements = 0
   const counted = db.withPlugin({ transformQuery: ({ node }) => { statements++; return node }, transformResult: async ({ result }) => result })
   const owners = Array.from({ length: 20 }, (_, n) => ({ account_id, owner_id: `PR-${n}`, product_id }))

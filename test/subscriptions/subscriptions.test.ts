@@ -4,7 +4,7 @@ import { definitionsOf } from '../../src/parameters/definitions.js'
 import { writeValues } from '../../src/parameters/write-values.js'
 import { lengthOf } from '../../src/subscriptions/billing.js'
 import { testAccount, testApp, type TestAccount } from '../support/app.js'
-import { purchaseOf, saleOf } from '../support/sales.js'
+import { AS_VENDOR, purchaseOf, saleOf } from '../support/sales.js'
 import { clientOf, type Json } from '../support/sdk.js'
 import { callsOf } from '../support/vendor.js'
 
@@ -19,7 +19,7 @@ async function arrange (t: Test) {
   const { account_id } = vendor
   const sale = await saleOf(db, { account_id, provider_id: provider.account_id })
   const { asset_id } = await purchaseOf(db, sale)
-  await inTransaction(db, async (trx) => writeValues(trx, keyring, { account_id, owner_id: asset_id, definitions: await definitionsOf(trx, account_id, sale.product_id, ['asset']), mode: 'strict' },
+  await inTransaction(db, async (trx) => writeValues(trx, keyring, { account_id, owner_id: asset_id, definitions: await definitionsOf(trx, account_id, sale.product_id, ['asset']), ...AS_VENDOR },
     [{ id: 'admin_email', value: 'ada@example.com' }, { id: 'license_key', value: SECRET }]))
   const call = async (caller: TestAccount, method: 'GET' | 'POST' | 'PUT', url: string, payload?: object): Promise<{ statusCode: number, body: Json, range: unknown }> => {
     const answer = await callsOf(app, caller)(method, `/v1/subscriptions${url}`, payload)

@@ -1,7 +1,10 @@
 // Rows of a product that a provider sells, and of purchases of it, for tests whose subject is not how such rows come about.
-import type { Kysely } from 'kysely'
+import { sql, type Kysely, type SqlBool } from 'kysely'
 import type { Database } from '../../src/database/connect.js'
 import { newDigitsId, partId } from '../../src/ids.js'
+
+/** How values are written where who writes and who else has them is not the subject. */
+export const AS_VENDOR = { mode: 'strict', side: 'vendor', others: sql<SqlBool>`false` } as const
 
 export interface Sale {
   account_id: string

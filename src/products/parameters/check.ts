@@ -43,7 +43,7 @@ function checkPlace ({ name, scope, phase }: ParameterColumns): string[] {
 }
 
 function checkConstraints (parameter: ParameterColumns): string[] {
-  const { type, constraints: { choices, min_length, max_length, required, unique } } = parameter
+  const { type, phase, constraints: { choices, min_length, max_length, required, unique } } = parameter
   const values = choices.map((choice) => choice.value)
   const twice = values.find((value, index) => values.indexOf(value) !== index)
   const takesChoices = WITH_CHOICES.includes(type)
@@ -57,10 +57,15 @@ function checkConstraints (parameter: ParameterColumns): string[] {
       [!takesLength && max_length !== null, `constraints.max_length: a ${type} has no length`],
       [min_length !== null && max_length !== null && min_length > max_length, 'constraints.min_length: is more than max_length'],
       [WITHOUT_VALUE.includes(type) && required, `constraints.required: a ${type} has no value`],
-      [WITHOUT_VALUE.includes(type) && unique, `constraints.unique: a ${type} has no value`]),
+      [WITHOUT_VALUE.includes(type) && unique, `constraints.unique: a ${type} has no value`],
+      [['checkbox', 'address', 'object'].includes(type) && unique, `constraints.unique: values of a ${type} are not compared`],
+      [phase === 'configuration' && unique, 'constraints.unique: there is one value of it'],
+      [unique && hasDefault(parameter), 'constraints.default: would be the same for all, but is unique']),
     ...checkDefault(parameter),
   ]
 }
+
+const hasDefault = ({ constraints }: ParameterColumns): boolean => (constraints.default ?? '') !== '' || constraints.choices.some((choice) => choice.default)
 
 function checkDefault (parameter: ParameterColumns): string[] {
   const { type, constraints: { default: given } } = parameter

@@ -5,7 +5,7 @@ import type { Keyring } from '../../sealing.js'
 import { invalid } from '../accounts/check-account.js'
 import { assertNoneOpen, lockConfig } from '../configs/lock-config.js'
 import { insertRequest } from './insert.js'
-import { writeParams } from './params.js'
+import { giveDefaults, proposerOf, writeParams } from './params.js'
 import { proceed } from './proceed.js'
 import { actorOf, type Caller } from './request-row.js'
 import { resolveSetup } from './resolve-setup.js'
@@ -29,8 +29,8 @@ export async function createRequest (trx: Transaction<Database>, keyring: Keyrin
   if (type !== 'setup' && config.status !== 'active') throw invalid(`configuration.id: ${tier_config_id} is ${config.status}, so it cannot be changed yet`)
   if (!isDraft) await assertNoneOpen(trx, account_id, tier_config_id)
   const request = await insertRequest(trx, { account_id, tier_config_id, type, parent_configuration_id, notes: given.notes }, actor.key_id)
-  if (type !== 'setup') await copyValues(trx, keyring, account_id, tier_config_id, request.id)
-  await writeParams(trx, keyring, request, given.params, { mode: isDraft ? 'validate' : 'strict', actor: actor.key_id })
+  await (type === 'setup' ? giveDefaults(trx, keyring, request) : copyValues(trx, keyring, account_id, tier_config_id, request.id))
+  await writeParams(trx, keyring, request, given.params, { mode: isDraft ? 'validate' : 'strict', side: proposerOf(actor), actor: actor.key_id })
   if (!isDraft) await proceed(trx, keyring, request, 'submit', actor)
   return request.id
 }

@@ -3,7 +3,7 @@ import type { Database } from '../../database/connect.js'
 import type { Keyring } from '../../sealing.js'
 import { invalid } from '../accounts/check-account.js'
 import { assertNoneOpen, lockConfig } from '../configs/lock-config.js'
-import { faultsOf, writeParams } from './params.js'
+import { assertStillUnique, faultsOf, proposerOf, writeParams } from './params.js'
 import { proceed } from './proceed.js'
 import { actorOf, lockRequest, type Caller } from './request-row.js'
 import type { Change } from './update.js'
@@ -25,8 +25,9 @@ export async function submitRequest (trx: Transaction<Database>, keyring: Keyrin
   await assertNoneOpen(trx, account_id, tier_config_id)
   const config = await lockConfig(trx, account_id, tier_config_id)
   if (request.type === 'setup' && config.status === 'active') throw invalid(`${tier_config_id} has been set up meanwhile; to change it, make a request with its id as configuration.id`)
-  await writeParams(trx, keyring, request, params, { mode: 'strict', actor: actor.key_id })
+  await writeParams(trx, keyring, request, params, { mode: 'strict', side: proposerOf(actor), actor: actor.key_id })
   const faults = await faultsOf(trx, keyring, request)
   if (faults.length > 0) throw invalid(...faults)
+  await assertStillUnique(trx, keyring, request)
   await proceed(trx, keyring, request, 'submit', actor)
 }

@@ -2,6 +2,7 @@ import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.js'
 import type { Keyring } from '../../sealing.js'
 import { insertRequest } from '../config-requests/insert.js'
+import { giveDefaults } from '../config-requests/params.js'
 import { proceed } from '../config-requests/proceed.js'
 import { lockConfig, openRequestOf } from './lock-config.js'
 
@@ -18,5 +19,6 @@ export async function ensureSetUp (trx: Transaction<Database>, keyring: Keyring,
   const open = await openRequestOf(trx, account_id, tier_config_id)
   if (open !== undefined) return open.id
   const request = await insertRequest(trx, { ...wanted, type: 'setup' }, actor)
+  await giveDefaults(trx, keyring, request)
   return (await proceed(trx, keyring, request, 'submit', { side: 'service', key_id: actor })).id
 }
