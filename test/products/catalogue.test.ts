@@ -194,7 +194,7 @@ t.test('actions and versions', async (t) => {
   const { id: tiered } = await byVendor('POST', `${below}/actions`, { action: 'tier', title: 'T', url: 'https://example.com/', scope: 'tier1' })
   t.match((await call('GET', `${below}/actions/${String(tiered)}/actionLink?asset_id=${asset_id}`)).json().errors, [/^tier_config_id: is required/])
   t.match((await call('POST', `${below}/actions`, { action: 'sso', title: 'x', url: 'https://example.com/' })).json(), { status: 409, error_code: 'PRD_012' })
-  for (const url of ['javascript:alert(1)', 'https://example.com/#x', 'x']) {
+  for (const url of ['javascript:alert(1)', 'https://example.com/#x', 'x', 'http://a:99999', 'https://']) {
     t.equal((await call('POST', `${below}/actions`, { action: 'x', title: 'x', url })).statusCode, 400, url)
   }
 

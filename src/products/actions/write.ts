@@ -17,6 +17,7 @@ const SECRET_BYTES = 32 // RFC 7518 §3.2: as many as HS256 makes
 /**
  * Adds an action to a product, with the secret given or a new one, which is returned here and never again.
  *
+ * @throws Problem validation-failed
  * @throws Problem product-not-found
  * @throws Problem name-taken
  */
@@ -24,6 +25,7 @@ export async function createAction (
   trx: Transaction<Database>, keyring: Keyring, key: ProductKey, given: Static<typeof NewAction>, actor: string | null
 ): Promise<{ id: string, secret: string }> {
   const { action, title, url, scope = 'asset', name = action, type = 'button', description, secret = randomBytes(SECRET_BYTES).toString('hex') } = given
+  assertUrl(url)
   await lockProduct(trx, key)
   await assertFree(trx, key, action)
   const id = await insertWithNewId(() => newDigitsId('ACT', 3), (id) => trx.insertInto('product_actions').values({
@@ -36,6 +38,7 @@ export async function createAction (
 /**
  * Replaces what is given of an action. With another secret, links that are under way are no longer signed right.
  *
+ * @throws Problem validation-failed
  * @throws Problem action-not-found
  * @throws Problem name-taken
  */
@@ -44,6 +47,7 @@ export async function updateAction (
 ): Promise<void> {
   const { action, title, url, scope, name, type, description, secret } = change
   const given = Object.entries({ action, title, url, scope, name, type, description: description === null ? '' : description }).filter(([, value]) => value !== undefined)
+  if (url !== undefined) assertUrl(url)
   await lockProduct(trx, key)
   if (action !== undefined) await assertFree(trx, key, action, id)
   const { numUpdatedRows } = await trx.updateTable('product_actions').set({
@@ -73,4 +77,11 @@ async function assertFree (trx: Transaction<Database>, key: ProductKey, action: 
   if (taken === undefined) return
   const fault = `action: ${taken.id} has it`
   throw new Problem('name-taken', { detail: fault, errors: [fault], params: { action_id: taken.id } })
+}
+
+/** What is a URI by RFC 3986 may still be none that a browser follows: `http://a:99999`. */
+function assertUrl (url: string): void {
+  if (URL.canParse(url)) return
+  const fault = 'url: must be a URL that a browser can follow'
+  throw new Problem('validation-failed', { detail: fault, errors: [fault] })
 }
