@@ -10,7 +10,7 @@ import { NEEDS, PARTIES, type Party } from './needs.js'
 import { contents, keyOf, makeTenant, withKey, type Tenant, type ValidRequest } from './tenant.js'
 import { requestOf } from './valid-requests.js'
 
-const PUBLIC = ['getInquiryForm', 'isLive', 'isReady', 'receivePayment']
+const PUBLIC = ['getInquiryForm', 'isLive', 'isReady', 'receivePayment', 'sendInquiryForm']
 /** Answered without a key, and not in the document. */
 const PAGES = [
   '/docs', '/docs/static/theme/latchkey.css', '/docs/static/index.html', '/docs/static/swagger-initializer.js', '/docs/*', '/docs/json', '/docs/yaml', '/docs/problems', '/openapi.json',

@@ -2,7 +2,7 @@
 import type { TestApp } from '../support/app.js'
 import type { Receiver } from '../support/receiver.js'
 import { until } from '../support/until.js'
-import { freshRequest, newPurchase, newTierAccount, saleOf } from './sale.js'
+import { freshForm, newPurchase, newTierAccount, saleOf } from './sale.js'
 import { madeBy, type Hear, type Tenant } from './tenant.js'
 
 /** Values of every scope, of a simple and of a structured type. */
@@ -83,10 +83,11 @@ export async function fillTheRest (service: TestApp, tenant: Tenant, hook: Recei
   await byProvider('POST', '/v1/requests', { type: 'suspend', asset: { id: ids['assets'] } })
   await byVendor('GET', `/v1/assets/${ids['assets'] ?? ''}?select(pending_request,pending_request.template,template,product.capabilities)`)
   await byVendor('GET', `/v1/subscriptions/assets/${ids['assets'] ?? ''}?select(product.capabilities)`)
-  const inquired = await byVendor('GET', `/v1/requests/${await freshRequest(tenant, hear, ['inquire', {}])}`)
-  const url = new URL(inquired['params_form_url'])
-  const answer = await service.app.inject({ method: 'POST', url: `/v1/requests/${inquired['id'] as string}/pend${url.search}` })
-  hear('POST', `/v1/requests/${inquired['id'] as string}/pend`, undefined, answer.statusCode, undefined)
+  for (const verb of ['pend', 'form']) {
+    const { id, query } = await freshForm(tenant, hear)
+    const answer = await service.app.inject({ method: 'POST', url: `/v1/requests/${id}/${verb}${query}`, headers: { accept: verb === 'form' ? 'text/html' : '*/*' } })
+    hear('POST', `/v1/requests/${id}/${verb}`, undefined, answer.statusCode, undefined)
+  }
   await sellFromPool(tenant, hear)
   await sellThroughResellers(tenant, hear)
   await callWebhooks(service, tenant, hook, hear)

@@ -110,6 +110,13 @@ export async function freshRequest (tenant: Tenant, hear: Hear = () => {}, ...de
   return id
 }
 
+/** The way into the form of a new demand, which the buyer is asked about. */
+export async function freshForm (tenant: Tenant, hear: Hear = () => {}): Promise<{ id: string, query: string }> {
+  const id = await freshRequest(tenant, hear, ['inquire', {}])
+  const { params_form_url } = await madeBy(tenant.call, hear)('GET', `/v1/requests/${id}`)
+  return { id, query: new URL(params_form_url).search }
+}
+
 /** A new reseller, and a demand to set it up. */
 export async function freshSetup (tenant: Tenant, other: object = {}, hear: Hear = () => {}): Promise<string> {
   const byProvider = madeBy(tenant.provider.call, hear)

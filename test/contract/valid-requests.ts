@@ -1,7 +1,7 @@
 // A valid request for every operation of the document, for who may make it.
 import type { Json } from '../support/sdk.js'
 import type { Operation } from './document.js'
-import { freshRequest, freshSetup, newBillingRequest, newPurchase, newTierAccount, newWebhook, saleOf, shopOf } from './sale.js'
+import { freshForm, freshRequest, freshSetup, newBillingRequest, newPurchase, newTierAccount, newWebhook, saleOf, shopOf } from './sale.js'
 import { madeBy, mailTemplateOf, newOrder, signed, type Made, type Tenant, type ValidRequest } from './tenant.js'
 
 const letters = (n: number): string => [676, 26, 1].map((place) => String.fromCharCode(65 + Math.floor(n / place) % 26)).join('')
@@ -171,6 +171,10 @@ export function pathOf ({ path }: Operation, { ids }: Tenant, id?: string): stri
 export async function requestOf (operation: Operation, tenant: Tenant): Promise<ValidRequest> {
   const n = ++tenant.made
   if (operation.id === 'receivePayment') return signed(tenant, { type: 'order.paid', data: newOrder(tenant, `${tenant.name}-${n}`) })
+  if (operation.id === 'sendInquiryForm') {
+    const { id, query } = await freshForm(tenant)
+    return { method: 'POST', url: `/v1/requests/${id}/form${query}`, headers: { 'content-type': 'application/x-www-form-urlencoded' }, payload: '' }
+  }
   const id = await ONCE[operation.id]?.(tenant, n)
   const request: ValidRequest = { method: operation.method, url: `${pathOf(operation, tenant, id)}${QUERIES[operation.id]?.(tenant) ?? ''}`, headers: {} }
   if (Object.keys(operation.bodies).length === 0) return request
