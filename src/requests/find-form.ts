@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Reader } from '../database/connect.js'
+import { definitionsOf } from '../parameters/definitions.js'
 import { readParams } from '../parameters/read-values.js'
 import { renderedText } from '../parameters/rendered-text.js'
 import { Problem } from '../problems.js'
@@ -21,6 +22,7 @@ export async function findByCode (db: Reader, id: string, code: string): Promise
 
 /**
  * What a buyer is asked: the text of the inquiry, and the ordering parameters with what is wrong about them. Nothing that the vendor gives.
+ * `secrets`: the names of those whose values a page must not show; the text is without them.
  *
  * @throws Problem request-not-found
  */
@@ -30,12 +32,14 @@ export async function readForm (db: Reader, { keyring }: Service, id: string, co
   const product = await db.selectFrom('products').select(['id', 'name']).where('account_id', '=', account_id).where('id', '=', product_id).executeTakeFirstOrThrow()
   const owner = { account_id, owner_id: row.id }
   const ordering = (await readParams(db, keyring, { ...owner, product_id }, { scopes: ['asset'], side: 'provider' })).filter(({ phase }) => phase === 'ordering')
+  const secrets = (await definitionsOf(db, account_id, product_id, ['asset'])).filter(({ secret }) => secret).map(({ name }) => name)
   return {
     id: row.id,
     type: row.type,
     status: row.status,
     product,
-    message: renderedText(keyring, { ...row, ...owner }, ordering),
+    message: renderedText(keyring, { ...row, ...owner }, ordering.filter((param) => !secrets.includes(param.id))),
     params: ordering.filter(({ constraints }) => (constraints as { hidden?: boolean }).hidden !== true),
+    secrets,
   }
 }

@@ -1,49 +1,113 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { REQUEST_TYPES, assetSchemas } from '../assets/schema.js'
+import { assetSchemas } from '../assets/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { wakeWorker } from '../deliveries/wake.js'
-import { ParamSchema, ParamWriteSchema } from '../parameters/schema.js'
+import { ParamWriteSchema } from '../parameters/schema.js'
+import { prefersHtml } from '../plugins/accept.js'
+import { parseForm } from '../plugins/form-body.js'
 import { idempotencyKeyOf, once } from '../plugins/idempotency.js'
-import { IdempotencyHeaders, OneOf, problem, ref } from '../plugins/schema.js'
+import { parseJson } from '../plugins/json-body.js'
+import { documented } from '../plugins/openapi.js'
+import { IdempotencyHeaders, problem, ref } from '../plugins/schema.js'
+import { Problem } from '../problems.js'
+import { answerForm } from './answer-form.js'
 import { FormSchema, type Form } from './bodies/schema.js'
 import { requestDocuments } from './documents.js'
-import { findByCode, readForm } from './find-form.js'
+import { readForm } from './find-form.js'
+import { readAnswers, refusedAnswers } from './form/answers.js'
+import { fieldsOf } from './form/fields.js'
+import { formPage, knownErrors, PAGE_HEADERS, plainPage } from './form/page.js'
+import { Code, FormAnswer, FormThanks, InquiryForm, SentForm } from './form/schema.js'
+import { english } from './form/words.js'
 import { pendRequest } from './pend.js'
-import { actorOf, findRequest, lockOwnRequest, lockRequest } from './request-row.js'
+import { actorOf, findRequest, lockRequest } from './request-row.js'
 import { IdParams, Request } from './schema.js'
 
-const Code = Type.String({ minLength: 1, maxLength: 100, description: 'The code of the inquiry form, out of `params_form_url`' })
+const wantsPage = ({ headers }: FastifyRequest): boolean => prefersHtml(headers.accept)
+const sendPage = (reply: FastifyReply, status: number, page: string): FastifyReply => reply.code(status).headers(PAGE_HEADERS).send(page)
 
-const InquiryForm = Type.Object({
-  id: Type.String({ examples: ['PR-1234-5678-9012-001'] }),
-  type: OneOf(REQUEST_TYPES),
-  status: OneOf(['inquiring']),
-  product: Type.Object({ id: Type.String(), name: Type.String() }),
-  message: Type.String({ description: 'What is asked, in Markdown' }),
-  params: Type.Array(ref(ParamSchema), { description: 'What the buyer gives, with what is wrong about it' }),
-}, { $id: 'InquiryForm' })
+/** Makes a page of a refusal, for who wants one. The status and the log are those of the refusal. */
+async function asPage (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+  reply.header('vary', 'accept').header('cache-control', 'no-store')
+  const { statusCode } = reply
+  if (statusCode < 400 || !wantsPage(request) || String(reply.getHeader('content-type')).startsWith('text/html')) return payload
+  reply.headers(PAGE_HEADERS)
+  return plainPage(english, statusCode === 404 ? 'gone' : statusCode >= 500 ? 'later' : 'unreadable')
+}
+
+/** The form itself: JSON for programs, a page for people. Only here is a form of a browser read. */
+const formRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  const service = { keyring: app.keyring, public_url: app.config.public_url }
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer' }, async (_request: unknown, bytes: Buffer) => parseForm(bytes))
+
+  app.get('/requests/:id/form', {
+    config: { public: true },
+    onSend: asPage,
+    schema: {
+      operationId: 'getInquiryForm',
+      tags: ['requests'],
+      summary: 'Read what a buyer is asked',
+      description: 'Needs no API key: `params_form_url` of an inquiring request leads here, and holds the code. A browser is shown a form to fill in. ' +
+        'A program answers with `POST …/pend?code=…`.',
+      params: IdParams,
+      querystring: Type.Object({ code: Code }),
+      response: { 200: FormAnswer, 404: problem('request-not-found') },
+    },
+  }, async (request, reply) => {
+    const asked = await readForm(app.db, service, request.params.id, request.query.code)
+    if (!wantsPage(request)) return { ...asked, status: 'inquiring' as const }
+    return sendPage(reply, 200, formPage({ asked, fields: new Map(asked.params.flatMap(fieldsOf)), errors: knownErrors(asked.params) }, english))
+  })
+
+  app.post<{ Body: ReturnType<typeof parseForm> | undefined }>('/requests/:id/form', {
+    config: {
+      public: true,
+      swaggerTransform: ({ schema: plain, url, route }) => ({ schema: documented({ ...plain, body: SentForm }, route), url }),
+    },
+    onSend: asPage,
+    schema: {
+      operationId: 'sendInquiryForm',
+      tags: ['requests'],
+      summary: 'Answer what a buyer is asked',
+      description: 'What the page of `GET` sends; needs no API key. What is asked for must be given and right, then the request is pending and the code is used up. ' +
+        'Programs answer with `POST …/pend?code=…`.',
+      params: IdParams,
+      querystring: Type.Object({ code: Code }),
+      consumes: Object.keys(SentForm.content),
+      response: {
+        200: FormThanks,
+        204: { description: 'To others: it was answered', type: 'null' },
+        400: problem('validation-failed'),
+        404: problem('request-not-found'),
+      },
+    },
+  }, async (request, reply) => {
+    const { id, code } = { ...request.params as { id: string }, ...request.query as { code: string } }
+    const fields = request.body ?? new Map<string, string[]>()
+    const asked = await readForm(app.db, service, id, code)
+    const { writes, faults } = readAnswers(asked, fields, english, parseJson)
+    const errors = faults.size > 0
+      ? faults
+      : await inTransaction(app.db, (trx) => answerForm(trx, app.keyring, { id, code }, writes)).catch((error: unknown) => refusedAnswers(error, asked.params))
+    if (errors === undefined) {
+      wakeWorker()
+      return wantsPage(request) ? sendPage(reply, 200, plainPage(english, 'thanks')) : reply.code(204).send(null)
+    }
+    if (wantsPage(request)) return sendPage(reply, 400, formPage({ asked, fields, errors }, english))
+    const sentences = [...errors].map(([name, fault]) => `params.${name}: ${fault}`)
+    throw new Problem('validation-failed', { detail: sentences.join('; '), errors: sentences })
+  })
+}
 
 export const requestFormRoutes: FastifyPluginAsyncTypebox = async (app) => {
   for (const schema of [...assetSchemas, ParamWriteSchema, Request, InquiryForm]) app.addSchema(schema)
   const service = { keyring: app.keyring, public_url: app.config.public_url }
   const answersOf = ({ params, asset }: Form) => params ?? asset?.params ?? []
 
-  app.get('/requests/:id/form', {
-    config: { public: true },
-    schema: {
-      operationId: 'getInquiryForm',
-      tags: ['requests'],
-      summary: 'Read what a buyer is asked',
-      description: 'Needs no API key: `params_form_url` of an inquiring request leads here, and holds the code. Answer with `POST …/pend?code=…`.',
-      params: IdParams,
-      querystring: Type.Object({ code: Code }),
-      response: { 200: ref(InquiryForm), 404: problem('request-not-found') },
-    },
-  }, async ({ params, query }, reply) => {
-    reply.header('cache-control', 'no-store')
-    return { ...await readForm(app.db, service, params.id, query.code), status: 'inquiring' as const }
-  })
+  await app.register(formRoutes)
 
   app.post('/requests/:id/pend', {
     config: { permission: 'requests:write', or_code: true },
@@ -69,12 +133,7 @@ export const requestFormRoutes: FastifyPluginAsyncTypebox = async (app) => {
   }, async (request, reply) => {
     const { account, params: { id }, query: { code }, body } = request
     if (code !== undefined) {
-      await inTransaction(app.db, async (trx) => {
-        const { account_id } = await findByCode(trx, id, code)
-        await lockOwnRequest(trx, account_id, id)
-        // looked for again under the lock: of two who send the form, one is late
-        await pendRequest(trx, app.keyring, await findByCode(trx, id, code), { side: 'provider', key_id: null }, answersOf(body))
-      })
+      await inTransaction(app.db, (trx) => answerForm(trx, app.keyring, { id, code }, answersOf(body)))
       wakeWorker()
       return reply.code(204).send(null)
     }
