@@ -16,7 +16,7 @@ import { writeParams } from './write-params.js'
 /** The reason that published clients compare. */
 const NO_HOLD = 'The product doesn\'t support suspend/resume operations.'
 
-export type NewFollowUp = NewRequest & { type: Exclude<RequestType, 'purchase'> }
+type NewFollowUp = NewRequest & { type: Exclude<RequestType, 'purchase'> }
 
 /** Makes a request on an asset that there is. See create.ts. */
 export async function createFollowUp (trx: Transaction<Database>, service: Service, caller: Caller, actor: Actor, body: NewFollowUp): Promise<RequestRow> {
@@ -50,6 +50,7 @@ async function findAsset (trx: Transaction<Database>, caller: Caller, id: string
 async function readChange (trx: Transaction<Database>, asset: AssetRow, before: Quantities, body: NewFollowUp): Promise<Quantities> {
   const after = new Map([...before, ...await readItems(trx, asset, body.asset?.items ?? [])])
   if (body.status === 'draft' && body.asset?.items == null) return after
+  if (body.asset?.items?.length === 0) assertNotEmpty(new Map()) // clients know an empty list by these words
   assertChanged(before, after)
   assertNotEmpty(after)
   return after

@@ -75,6 +75,14 @@ export function assertChanged (before: Quantities, after: Quantities): void {
   if (![...after].some(([item_id, quantity]) => quantity !== (before.get(item_id) ?? 0))) throw invalid(...UNCHANGED)
 }
 
+/** @throws Problem validation-failed  a written change that changes nothing, or leaves nothing */
+export async function assertChanges (db: Reader, { account_id, id }: Pick<RequestRow, 'account_id' | 'id'>): Promise<void> {
+  const rows = await db.selectFrom('request_items').select(['item_id', 'quantity', 'old_quantity']).where('account_id', '=', account_id).where('request_id', '=', id).execute()
+  const after = new Map(rows.map(({ item_id, quantity }) => [item_id, quantity]))
+  assertChanged(new Map(rows.map(({ item_id, old_quantity }) => [item_id, old_quantity])), after)
+  assertNotEmpty(after)
+}
+
 /** Writes what a request asks of each item, in place of what it asked before. */
 export async function writeRequestItems (
   trx: Transaction<Database>, { account_id, id }: Pick<RequestRow, 'account_id' | 'id'>, before: Quantities, after: Quantities

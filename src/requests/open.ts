@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { assertNoneOpen, assertUnknown } from './conflicts.js'
-import { applyItems, assertNotEmpty, itemsOf } from './items.js'
+import { applyItems, assertChanges, assertNotEmpty, itemsOf } from './items.js'
 import { proceed } from './proceed.js'
 import { invalid } from './read-moment.js'
 import { refreshDraft } from './refresh-draft.js'
@@ -12,11 +12,12 @@ import { EFFECTS, findMove, type RequestType } from './transitions.js'
 /**
  * Opens a draft that was left for a while.
  *
- * @throws Problem validation-failed  as openRequest; or another asset has got a value that must be unique
+ * @throws Problem validation-failed  as openRequest; a change that changes nothing; or another asset has got a value that must be unique
  */
 export async function openDraft (trx: Transaction<Database>, service: Service, request: RequestRow, verb: 'purchase' | 'submit', actor: Actor): Promise<RequestRow> {
   findMove(request, verb, actor.side)
   await assertStillUnique(trx, service.keyring, request)
+  if (request.type === 'change') await assertChanges(trx, request)
   return openRequest(trx, service, request, verb, actor)
 }
 
