@@ -1,5 +1,5 @@
 import { isEmpty } from '../../parameters/check-value.js'
-import type { Constraints } from '../../parameters/definitions.js'
+import type { Definition } from '../../parameters/definitions.js'
 import type { Param } from '../../parameters/schema.js'
 
 /** What the controls of a form hold, by the name of the control. Of checkboxes: those that are ticked. */
@@ -8,7 +8,7 @@ export type Fields = ReadonlyMap<string, readonly string[]>
 export const ADDRESS_PARTS = ['address_line1', 'address_line2', 'city', 'state', 'postal_code', 'country'] as const
 export type AddressPart = typeof ADDRESS_PARTS[number]
 
-export const constraintsOf = ({ constraints }: Pick<Param, 'constraints'>): Constraints => constraints as Constraints
+export const constraintsOf = ({ constraints }: Pick<Param, 'constraints'>): Definition['constraints'] => constraints as Definition['constraints']
 
 /** Of a parameter as a whole, or of a part of its address. Names of parameters have no colon, so no two are the same. */
 export const controlName = ({ id }: Pick<Param, 'id'>, part: AddressPart | 'value' = 'value'): string => `${part}:${id}`

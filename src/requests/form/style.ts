@@ -15,7 +15,7 @@ legend { margin-bottom: .25rem }
 .option input { flex: none; width: 1.4rem; height: 1.4rem; margin: 0 }
 .mark { font-weight: 400; color: #57606a } .hint { margin: 0; color: #57606a; white-space: pre-line }
 .input { display: block; width: 100%; min-height: 2.75rem; margin-top: .25rem; padding: .5rem; font: inherit; color: inherit; background: #fff; border: 1px solid #6e7781; border-radius: .25rem }
-.input:read-only, .input:disabled { background: #f3f4f6 }
+.input[readonly], .input:disabled { background: #f3f4f6 }
 .mono { font-family: ui-monospace, monospace }
 [aria-invalid] { border: 2px solid #b3261e }
 .error { margin: .25rem 0 0; color: #b3261e; font-weight: 600 }
