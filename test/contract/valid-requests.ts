@@ -154,7 +154,7 @@ const ONCE: Record<string, (tenant: Tenant, n: number) => Promise<string>> = {
 }
 
 /** Where a path names one thing: `tier/accounts` of `/v1/tier/accounts/{id}/versions`. */
-export const placeOf = (path: string, param: string): string => path.slice('/v1/'.length, path.indexOf(`/{${param}}`)).replace(/\/\{\w+\}/g, '')
+const placeOf = (path: string, param: string): string => path.slice('/v1/'.length, path.indexOf(`/{${param}}`)).replace(/\/\{\w+\}/g, '')
 
 /** The path of an operation with the tenant's ids; `id`: of the last thing that it names. */
 export function pathOf ({ path }: Operation, { ids }: Tenant, id?: string): string {
