@@ -96,7 +96,7 @@ const formRoutes: FastifyPluginAsyncTypebox = async (app) => {
       wakeWorker()
       return wantsPage(request) ? sendPage(reply, 200, plainPage(english, 'thanks')) : reply.code(204).send(null)
     }
-    if (wantsPage(request)) return sendPage(reply, 400, formPage({ asked, fields, errors }, english))
+    if (wantsPage(request)) return sendPage(reply, 400, formPage({ asked, fields: new Map([...asked.params.flatMap(fieldsOf), ...fields]), errors }, english))
     const sentences = [...errors].map(([name, fault]) => `params.${name}: ${fault}`)
     throw new Problem('validation-failed', { detail: sentences.join('; '), errors: sentences })
   })

@@ -22,7 +22,7 @@ const ASKED: Array<{ name: string, type: string } & Record<string, unknown>> = [
   { name: 'shop', type: 'subdomain', constraints: { unique: true } },
   { name: 'phone', type: 'phone' },
   { name: 'region', type: 'dropdown', constraints: { choices: CHOICES } },
-  { name: 'plan', type: 'choice', constraints: { required: true, choices: [{ value: 'basic' }, { value: 'full', default: true }] } },
+  { name: 'plan', type: 'choice', constraints: { required: true, choices: [{ value: 'basic' }, { value: 'full' }] } },
   { name: 'extras', type: 'checkbox', constraints: { choices: [{ value: 'mail' }, { value: 'backup' }] } },
   { name: 'office', title: 'Office', type: 'address' },
   { name: 'settings', type: 'object' },
@@ -78,7 +78,7 @@ const paramsOf = async ({ market, id }: Asked): Promise<Record<string, Json>> =>
 // text in it and never markup; secrets, what the vendor gives and what is hidden are not in it, nor is the code.
 t.test('what the page shows', async (t) => {
   const one = await asked(t, ASKED, [
-    { id: 'company', value: HOSTILE }, { id: 'pin', value: 'PIN-4711' }, { id: 'token', value: 'TOKEN-4711' },
+    { id: 'company', value: HOSTILE }, { id: 'pin', value: 'PIN-4711' }, { id: 'token', value: 'TOKEN-4711' }, { id: 'plan', value: 'full' },
     { id: 'extras', structured_value: { backup: true } }, { id: 'phone', structured_value: { country_code: '+44', area_code: '20', phone_number: '79460000' } },
     { id: 'office', structured_value: { address_line1: '1 "High" St', city: 'London', country: 'GB' } }, { id: 'settings', structured_value: { a: ['<b>'] } },
   ])
@@ -177,15 +177,28 @@ t.test('a form that is right', async (t) => {
   await assertInvariants(t, one.service.db)
 })
 
-// Guarantee: what is sent as it was shown is not written again, so parts that the form joins are not lost; what is emptied is cleared.
+// Guarantee: what is sent as it was shown is not written again, so parts that the form joins are not lost; what is emptied is cleared, but a secret;
+// what is not sent stays.
 t.test('what was there', async (t) => {
   const phone = { country_code: '+44', area_code: '20', phone_number: '79460000' }
-  const one = await asked(t, ASKED, [{ id: 'phone', structured_value: phone }, { id: 'company', value: 'Acme' }, { id: 'extras', structured_value: { mail: true } }, { id: 'settings', structured_value: { a: 1 } }])
-  const { statusCode } = await one.send({ 'value:admin_email': 'ada@example.com', 'value:domain': 'example.com', 'value:plan': 'basic', 'value:phone': '+44 20 79460000', 'value:settings': '{"a":1}' })
+  const one = await asked(t, ASKED, [
+    { id: 'phone', structured_value: phone }, { id: 'company', value: 'Acme' }, { id: 'site', value: 'https://example.com/' }, { id: 'pin', value: 'PIN-4711' },
+    { id: 'extras', structured_value: { mail: true } }, { id: 'settings', structured_value: { a: 1 } },
+  ])
+  const { statusCode } = await one.send({
+    'value:company': '',
+    'value:extras': '',
+    'value:admin_email': 'ada@example.com',
+    'value:domain': 'example.com',
+    'value:plan': 'basic',
+    'value:phone': '+44 20 79460000',
+    'value:settings': '{"a":1}',
+    'value:pin': '',
+  })
   t.equal(statusCode, 200)
   const params = await paramsOf(one)
   t.strictSame(params['phone']?.['structured_value'], phone)
-  t.match(params, { company: { value: '' }, extras: { structured_value: { mail: false } }, settings: { structured_value: { a: 1 } } })
+  t.match(params, { company: { value: '' }, site: { value: 'https://example.com/' }, pin: { value: 'PIN-4711' }, extras: { structured_value: { mail: false } }, settings: { structured_value: { a: 1 } } })
   const events = await one.market.byVendor('GET', `/v1/events?type=request.parameters_written&subject_id=${one.id}&ordering(-created_at)&limit=1`) as unknown as Json[]
   t.strictSame(events[0]?.['data'].parameters.sort(), ['admin_email', 'company', 'domain', 'extras', 'plan'])
 })

@@ -14,23 +14,33 @@ export interface Answers { writes: ParamWrite[], faults: Map<string, string> }
 type ParseJson = (bytes: Buffer) => unknown
 const NOT_JSON = Symbol('not JSON')
 
-/** Reads a form that was sent: what is to be written, which is what differs from what was there, and what is wrong. An empty secret keeps its value. */
+/**
+ * Reads a form that was sent: what is to be written, which is what differs from what was there, and what is wrong. What was not sent stays
+ * as it is, and a secret that was sent empty.
+ */
 export function readAnswers ({ params, secrets }: Asked, fields: Fields, words: FormWords, parseJson: ParseJson): Answers {
   const answers: Answers = { writes: [], faults: new Map() }
   for (const param of params.filter(isAnswered)) {
-    const answer = answerOf(param, fields, { parseJson, isSecret: secrets.includes(param.id) })
-    if (answer === NOT_JSON) {
-      answers.faults.set(param.id, words.not_json)
-      continue
-    }
-    const filled = fieldsOf({ ...param, value: answer.value ?? '', structured_value: answer.structured_value ?? {} })
-    const isBlank = filled.every(([, values]) => values.every((value) => value === ''))
-    if (isBlank && param.value !== '' && secrets.includes(param.id)) continue
-    const fault = isBlank ? (constraintsOf(param).required ? words.missing : undefined) : faultOf(param, answer, words)
+    const { fault, write } = readAnswer(param, fields, { words, parseJson, isSecret: secrets.includes(param.id) })
     if (fault !== undefined) answers.faults.set(param.id, fault)
-    else if (!isDeepStrictEqual(filled, fieldsOf(param))) answers.writes.push({ id: param.id, ...answer })
+    else if (write !== undefined) answers.writes.push({ id: param.id, ...write })
   }
   return answers
+}
+
+interface Reading { words: FormWords, parseJson: ParseJson, isSecret: boolean }
+const isBlank = (filled: ReturnType<typeof fieldsOf>): boolean => filled.every(([, values]) => values.every((value) => value === ''))
+
+function readAnswer (param: Param, fields: Fields, { words, parseJson, isSecret }: Reading): { fault?: string | undefined, write?: Answer } {
+  const before = fieldsOf(param)
+  const missing = { fault: constraintsOf(param).required ? words.missing : undefined }
+  const kept = isBlank(before) ? missing : {}
+  if (!before.some(([name]) => fields.has(name))) return kept
+  const answer = answerOf(param, fields, { parseJson, isSecret })
+  if (answer === NOT_JSON) return { fault: words.not_json }
+  const after = fieldsOf({ ...param, value: answer.value ?? '', structured_value: answer.structured_value ?? {} })
+  if (isBlank(after)) return isSecret || isBlank(before) ? kept : { ...missing, write: answer }
+  return { fault: faultOf(param, answer, words), ...(isDeepStrictEqual(after, before) ? {} : { write: answer }) }
 }
 
 /**

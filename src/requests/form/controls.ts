@@ -80,8 +80,10 @@ function optionsOf (param: Param, shown: Shown): Html[] {
   const chosen = shown.fields.get(name) ?? []
   const isRadio = param.type === 'choice'
   const required = isRadio && constraintsOf(param).required
-  return param.value_choices.map(({ value, label }, i) => html`<div class="option"><input type="${isRadio ? 'radio' : 'checkbox'}" id="${name}:${String(i)}" name="${name}" value="${value}"${
+  const unticked = isRadio ? [] : [html`<input type="hidden" name="${name}" value="">\n`] // a group without a tick would not be sent at all
+  const options = param.value_choices.map(({ value, label }, i) => html`<div class="option"><input type="${isRadio ? 'radio' : 'checkbox'}" id="${name}:${String(i)}" name="${name}" value="${value}"${
     chosen.includes(value) && html` checked`}${required && html` required`}${invalid(shown)}><label for="${name}:${String(i)}" dir="auto">${label}</label></div>\n`)
+  return [...unticked, ...options]
 }
 
 function addressOf (param: Param, shown: Shown): Html[] {

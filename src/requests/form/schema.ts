@@ -28,8 +28,8 @@ export const SentForm = {
     'application/x-www-form-urlencoded': {
       schema: {
         type: 'string',
-        description: '`value:<name>` of each parameter; of one of the type checkbox once for each choice that is ticked, of one of the type object as JSON. ' +
-          'Of an address its parts: `city:<name>`. What is left out is empty.',
+        description: '`value:<name>` of each parameter; of one of the type checkbox empty and once for each choice that is ticked, of one of the type object as JSON. ' +
+          'Of an address its parts: `city:<name>`. What is left out stays as it is.',
       },
       example: 'value:admin_email=ada%40example.com&address_line1:office=12+St+James+Square&city:office=London&country:office=GB',
     },
