@@ -101,7 +101,6 @@ create table tier_config_requests (
   reason text not null default '',
   notes text not null default '',
   effective_date timestamptz,
-  created_by text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   inquired_at timestamptz,

@@ -8,7 +8,6 @@ create table assets (
   status text not null constraint assets_status check (status in ('draft', 'processing', 'active', 'suspended', 'terminating', 'terminated')),
   external_id text not null default '',
   external_uid text not null,
-  external_name text not null default '',
   marketplace_id text not null,
   contract_id text,
   customer_id text,
@@ -18,8 +17,7 @@ create table assets (
   template_body text,
   sealed_tile bytea,
   requests_made integer not null default 0,     -- numbers them
-  renewal_expiration_date timestamptz,
-  billing jsonb not null default '{}',          -- {period: {delta, uom}, next_date, anniversary}
+  billing_next_date timestamptz,                -- as the vendor said with an approval
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   primary key (account_id, id),

@@ -11,7 +11,6 @@ create table billing_requests (
   period_to timestamptz not null,
   period_delta integer not null constraint billing_requests_period_delta check (period_delta >= 1),
   period_uom text not null constraint billing_requests_period_uom check (period_uom in ('monthly', 'yearly', 'weekly', 'daily', 'hourly')),
-  created_by text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   primary key (account_id, id),

@@ -1,4 +1,5 @@
 import type { Reader } from '../database/connect.js'
+import { connectionBody } from '../distribution/connection-body.js'
 import { partId } from '../ids.js'
 import { groupBy } from '../parameters/group-by.js'
 import { readValues } from '../parameters/read-values.js'
@@ -16,14 +17,14 @@ import { pendingRequests } from './pending-requests.js'
 import type { AssetDocument, AssetItemDocument } from './schema.js'
 
 /** An asset as it is; or as a request would leave it, with the request's items and parameters. */
-export interface AssetSubject extends AssetKey { request_id?: string }
+interface AssetSubject extends AssetKey { request_id?: string }
 
 /** What `select` hides or adds. */
 export const ASSET_PARTS = {
   items: true, params: true, configuration: true, template: false, pending_request: false, 'pending_request.template': false, 'product.capabilities': false,
 }
 /** Who reads; copies for billing are without secret parameters. */
-export type AssetReader = Pick<Viewer, 'type'> & { without_secrets?: boolean }
+type AssetReader = Pick<Viewer, 'type'> & { without_secrets?: boolean }
 export type Shows = (part: keyof typeof ASSET_PARTS) => boolean
 
 /** An asset in Connect's shape; `params` also where the document hides them, for texts to be rendered with. */
@@ -79,7 +80,6 @@ function assetBody (row: AssetRow, tierOf: TierOf<BriefTierDocument>, shows: Sho
     status: row.status,
     external_id: row.external_id,
     external_uid: row.external_uid,
-    external_name: row.external_name,
     product: {
       id: row.product_id,
       icon: row.product_icon,
@@ -87,21 +87,12 @@ function assetBody (row: AssetRow, tierOf: TierOf<BriefTierDocument>, shows: Sho
       status: row.product_status,
       ...(shows('product.capabilities') ? { capabilities: capabilitiesBody(row.capabilities) } : {}),
     },
-    connection: {
-      id: row.connection_id,
-      type: row.connection_type,
-      status: row.connection_status,
-      provider: { id: row.provider_id, name: row.provider_name },
-      vendor: { id: row.account_id, name: row.vendor_name },
-      ...(row.hub_id === null ? {} : { hub: { id: row.hub_id, name: row.hub_name ?? '' } }),
-      created_at: row.connection_created_at,
-    },
+    connection: connectionBody(row),
     events: { created: { at: row.created_at }, updated: { at: row.updated_at } },
     tiers: { customer: tier(row.customer_id), tier1: tier(row.tier1_id), tier2: tier(row.tier2_id) },
     marketplace: { id: row.marketplace_id, name: row.marketplace_name, icon: row.marketplace_icon },
     ...(row.contract_id === null ? {} : { contract: { id: row.contract_id, name: row.contract_name ?? '', type: row.contract_type ?? '' } }),
     ...(shows('template') && row.template_id !== null ? { template: { id: row.template_id, name: row.template_name ?? '' } } : {}),
-    ...(row.renewal_expiration_date === null ? {} : { renewal_expiration_date: row.renewal_expiration_date }),
   }
 }
 

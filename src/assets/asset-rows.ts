@@ -14,12 +14,9 @@ export interface AssetRow extends AssetKey {
   status: AssetDocument['status']
   external_id: string
   external_uid: string
-  external_name: string
   customer_id: string | null
   tier1_id: string | null
   tier2_id: string | null
-  renewal_expiration_date: Date | null
-  billing: { period?: { delta: number, uom: string }, next_date?: string, anniversary?: string }
   created_at: Date
   updated_at: Date
   product_id: string
@@ -48,8 +45,8 @@ export interface AssetRow extends AssetKey {
 /** Any number of assets in one statement, in no order. */
 export async function assetRows (db: Reader, keys: readonly AssetKey[]): Promise<AssetRow[]> {
   const { rows } = await sql<AssetRow>`
-    select a.account_id, a.id as asset_id, a.provider_id, a.status, a.external_id, a.external_uid, a.external_name, a.customer_id, a.tier1_id, a.tier2_id,
-      a.renewal_expiration_date, a.billing, a.created_at, a.updated_at,
+    select a.account_id, a.id as asset_id, a.provider_id, a.status, a.external_id, a.external_uid, a.customer_id, a.tier1_id, a.tier2_id,
+      a.created_at, a.updated_at,
       p.id as product_id, p.name as product_name, p.icon as product_icon, p.status as product_status, p.capabilities,
       c.id as connection_id, c.type as connection_type, c.status as connection_status, c.created_at as connection_created_at,
       h.id as hub_id, h.name as hub_name, vendor.name as vendor_name, provider.name as provider_name,

@@ -2,11 +2,11 @@ import { Type, type Static } from 'typebox'
 import { ParamSchema, SCOPES, TYPES } from '../parameters/schema.js'
 import { paramsRelation } from '../parameters/params-relation.js'
 import { rqlFields } from '../plugins/rql/index.js'
-import { Moment, NullableMoment, OneOf, ref } from '../plugins/schema.js'
+import { Moment, OneOf, ref } from '../plugins/schema.js'
 import { Events, momentFields } from '../products/schema.js'
 import { BriefTierAccount } from '../tiers/accounts/schema.js'
 
-export const ASSET_STATUSES = ['draft', 'processing', 'active', 'suspended', 'terminating', 'terminated'] as const
+const ASSET_STATUSES = ['draft', 'processing', 'active', 'suspended', 'terminating', 'terminated'] as const
 export const REQUEST_TYPES = ['purchase', 'change', 'suspend', 'resume', 'cancel', 'adjustment'] as const
 /** What may be filtered by: Connect's clients ask for these two among others, and nothing here is of them. */
 export const REQUEST_TYPES_ASKED = [...REQUEST_TYPES, 'renew', 'transfer'] as const
@@ -62,7 +62,6 @@ export const Asset = Type.Object({
   status: OneOf(ASSET_STATUSES),
   external_id: Type.String({ description: 'The provider\'s number for it; empty if it gave none' }),
   external_uid: Type.String(),
-  external_name: Type.String(),
   product: Type.Object({
     id: Type.String({ examples: ['PRD-123-456-789'] }),
     icon: Type.String(),
@@ -80,7 +79,6 @@ export const Asset = Type.Object({
   contract: Type.Optional(Type.Object({ id: Type.String(), name: Type.String(), type: Type.String() })),
   template: Type.Optional(NamedTemplate),
   pending_request: Type.Optional(PendingRequest),
-  renewal_expiration_date: Type.Optional(NullableMoment()),
 }, { $id: 'Asset', description: 'One purchase and its present state' })
 export type AssetDocument = Static<typeof Asset>
 

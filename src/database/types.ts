@@ -70,19 +70,17 @@ export interface AssetItems {
 
 export interface Assets {
   account_id: string;
-  billing: Generated<Json>;
+  billing_next_date: Timestamp | null;
   connection_id: string;
   contract_id: string | null;
   created_at: Generated<Timestamp>;
   customer_id: string | null;
   external_id: Generated<string>;
-  external_name: Generated<string>;
   external_uid: string;
   id: string;
   marketplace_id: string;
   product_id: string;
   provider_id: string;
-  renewal_expiration_date: Timestamp | null;
   requests_made: Generated<number>;
   sealed_tile: Buffer | null;
   status: string;
@@ -125,7 +123,6 @@ export interface BillingRequests {
   asset_id: string;
   attributes: Generated<Json>;
   created_at: Generated<Timestamp>;
-  created_by: string | null;
   id: string;
   items: Generated<Json>;
   period_delta: number;
@@ -624,7 +621,6 @@ export interface TierConfigRequests {
   approved_at: Timestamp | null;
   assignee_id: string | null;
   created_at: Generated<Timestamp>;
-  created_by: string | null;
   effective_date: Timestamp | null;
   environment: string;
   id: string;

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely'
+import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { markSeen } from '../licenses/mark-seen.js'
 import { copyValues } from '../parameters/copy-values.js'
@@ -48,10 +48,9 @@ export async function approveRequest (
 /** The asset tells its customer what its last approval did. */
 async function keepTexts (
   trx: Transaction<Database>, keyring: Keyring, { account_id, id, asset_id }: RequestRow,
-  { template_id, template_body, sealed_tile }: Texts, next_date: Date | undefined
+  { template_id, template_body, sealed_tile }: Texts, billing_next_date: Date | undefined
 ): Promise<void> {
   const tile = sealed_tile === null ? null : sealTile(keyring, account_id, asset_id, openTile(keyring, account_id, id, sealed_tile))
-  const billed = next_date === undefined ? {} : { billing: sql<string>`billing || ${JSON.stringify({ next_date: next_date.toISOString() })}::jsonb` }
-  await trx.updateTable('assets').set({ template_id, template_body, sealed_tile: tile, ...billed })
+  await trx.updateTable('assets').set({ template_id, template_body, sealed_tile: tile, ...(billing_next_date === undefined ? {} : { billing_next_date }) })
     .where('account_id', '=', account_id).where('id', '=', asset_id).execute()
 }

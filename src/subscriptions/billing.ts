@@ -7,7 +7,7 @@ type Length = NonNullable<BillingDocument['period']>
 type Stats = BillingDocument['stats']
 
 interface Row extends AssetKey {
-  billing: { period?: Length, next_date?: string, anniversary?: object }
+  billing_next_date: Date | null
   /** of the first of its items that is billed again and again: monthly, years_2 */
   item_period: string | null
   stats: Partial<Stats> | null
@@ -17,12 +17,12 @@ interface Row extends AssetKey {
 const NONE: Stats['vendor'] = { count: 0, last_request: null }
 
 /** How and when an asset is billed. */
-export type BillingOf = (asset: AssetKey) => BillingDocument
+type BillingOf = (asset: AssetKey) => BillingDocument
 
 /** How some assets are billed, in one statement. */
 export async function billingOf (db: Reader, assets: readonly AssetKey[]): Promise<BillingOf> {
   const { rows } = await sql<Row>`
-    select a.account_id, a.id as asset_id, a.billing,
+    select a.account_id, a.id as asset_id, a.billing_next_date,
       (select i.period from asset_items ai join product_items i on i.account_id = ai.account_id and i.id = ai.item_id
         where ai.account_id = a.account_id and ai.asset_id = a.id and i.type = 'reservation' and i.period <> 'onetime' order by i.position, i.id limit 1) as item_period,
       made.stats, made.billed_to
@@ -40,13 +40,11 @@ export async function billingOf (db: Reader, assets: readonly AssetKey[]): Promi
   return ({ account_id, asset_id }) => billing.get(`${account_id}/${asset_id}`)!
 }
 
-function billingBody ({ billing, item_period, stats, billed_to }: Row): BillingDocument {
-  const { period, next_date, anniversary } = billing
-  const moments = [billed_to, next_date === undefined ? null : new Date(next_date)].filter((moment) => moment !== null)
+function billingBody ({ billing_next_date, item_period, stats, billed_to }: Row): BillingDocument {
+  const moments = [billed_to, billing_next_date].filter((moment) => moment !== null)
   return {
-    period: period ?? lengthOf(item_period),
+    period: lengthOf(item_period),
     next_date: moments.length === 0 ? null : new Date(Math.max(...moments.map((moment) => moment.getTime()))),
-    ...(anniversary === undefined ? {} : { anniversary }),
     stats: { vendor: stats?.vendor ?? NONE, provider: stats?.provider ?? NONE },
   }
 }

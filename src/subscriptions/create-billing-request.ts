@@ -34,7 +34,6 @@ export async function createBillingRequest (trx: Transaction<Database>, caller: 
     items: JSON.stringify(await billedItems(trx, asset, body.items)),
     attributes: JSON.stringify(ownAttributes(type, body.attributes)),
     ...await periodOf(trx, asset, body.period),
-    created_by: caller.key_id,
   }).onConflict((conflict) => conflict.doNothing()).returning('id').executeTakeFirst())
   await recordEvent(trx, { account_id, type: 'billing_request.created', subject_id: id, actor: caller.key_id, data: { asset_id, type } })
   await planWebhooks(trx, {

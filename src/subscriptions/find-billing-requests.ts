@@ -22,7 +22,7 @@ export function billingRequestsOf (db: Reader, viewer: Viewer) {
     .select([sql<Words['type']>`b.type`.as('type'), sql<Words['items']>`b.items`.as('items'), sql<Words['attributes']>`b.attributes`.as('attributes')])
     .select(sql<Words['period_uom']>`b.period_uom`.as('period_uom'))
 }
-export type BillingRequestRow = Awaited<ReturnType<ReturnType<typeof billingRequestsOf>['executeTakeFirstOrThrow']>>
+type BillingRequestRow = Awaited<ReturnType<ReturnType<typeof billingRequestsOf>['executeTakeFirstOrThrow']>>
 
 /** Billing requests in Connect's shape, each with its asset as it is now, in a constant number of statements. */
 export async function billingRequestDocuments (

@@ -6,8 +6,8 @@ import { rqlFields } from '../plugins/rql/index.js'
 import { Lenient, Moment, Nullable, OneOf, ref } from '../plugins/schema.js'
 import { Events, momentFields } from '../products/schema.js'
 
-export const UNITS = ['hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const
-export const BILLING_TYPES = ['vendor', 'provider'] as const
+const UNITS = ['hourly', 'daily', 'weekly', 'monthly', 'yearly'] as const
+const BILLING_TYPES = ['vendor', 'provider'] as const
 const ATTRIBUTES_CHARACTERS_MAX = 65_536
 
 const Length = Type.Object({ delta: Type.Integer({ minimum: 1, examples: [1] }), uom: OneOf(UNITS, { examples: ['monthly'] }) })
@@ -35,12 +35,11 @@ const Count = Type.Object({
 const Billing = Type.Object({
   period: Nullable(Length),
   next_date: Type.Unsafe<Date | null>({ type: ['string', 'null'], format: 'date-time', description: 'As given with an approval, or the end of the last period billed if that is later' }),
-  anniversary: Type.Optional(Type.Unsafe<object>({ type: 'object', additionalProperties: true })),
   stats: Type.Object({ vendor: Count, provider: Count }),
 })
 export type BillingDocument = Static<typeof Billing>
 
-const { items, pending_request, template, renewal_expiration_date, ...assetMembers } = Asset.properties
+const { items, pending_request, template, ...assetMembers } = Asset.properties
 export const RecurringAsset = Type.Object({ ...assetMembers, items: Type.Optional(Type.Array(ref(RecurringItem))), billing: Billing }, {
   $id: 'RecurringAsset', description: 'An asset as it is billed: quantities are numbers, and secret parameters are left out',
 })

@@ -44,7 +44,6 @@ t.test('an asset', async (t) => {
     status: 'active',
     external_id: 'order-1001',
     external_uid: asset_id,
-    external_name: '',
     product: { id: sale.product_id, icon: '', name: 'Front Street Pro', status: 'published' },
     connection: {
       id: sale.connection_id,
@@ -62,7 +61,7 @@ t.test('an asset', async (t) => {
     marketplace: { id: sale.marketplace_id, name: 'Marketplace', icon: '' },
     contract: { id: sale.contract_id, name: 'Contract', type: 'distribution' },
   })
-  t.strictSame(Object.keys(asset).sort(), ['configuration', 'connection', 'contract', 'events', 'external_id', 'external_name', 'external_uid', 'id', 'items', 'marketplace', 'product', 'status'])
+  t.strictSame(Object.keys(asset).sort(), ['configuration', 'connection', 'contract', 'events', 'external_id', 'external_uid', 'id', 'items', 'marketplace', 'product', 'status'])
   t.match(tiers, { customer: { id: /^TA-/, name: 'Analytical Engines', contact_info: { city: 'London' } }, tier1: {}, tier2: {} })
   t.strictSame([tiers.tier1, tiers.tier2], [{}, {}], 'no such tier')
   t.strictSame(params.map(({ id, value, phase }: Json) => [id, value, phase]),

@@ -23,7 +23,7 @@ const NOT_SHOWN = [
  * Documented, and null in every answer here. Only the repeat of an Idempotency-Key could show a key that was revoked since, or a new webhook
  * that something has happened to. Nothing writes the last two yet.
  */
-const ALWAYS_NULL = /^(ApiKeyWithSecret\.revoked_at|WebhookWithSecret\.(modified_|disabled_|earliest_|last_).*|Webhook\.last_success\.errors|Asset\.renewal_expiration_date|RecurringAsset\.billing\.anniversary)$/
+const ALWAYS_NULL = /^(ApiKeyWithSecret\.revoked_at|WebhookWithSecret\.(modified_|disabled_|earliest_|last_).*|Webhook\.last_success\.errors)$/
 
 const isOfParameters = (value: unknown): value is Array<{ id: string }> => Array.isArray(value) && value.some((one) => typeof one === 'object' && ('value' in one || 'structured_value' in one || 'structured_error' in one))
 

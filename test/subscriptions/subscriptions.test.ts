@@ -53,11 +53,11 @@ t.test('recurring assets', async (t) => {
   t.equal((await call(vendor, 'GET', `/assets/${waiting.asset_id}`)).statusCode, 404)
 
   await db.updateTable('asset_items').set({ quantity: -1 }).where('asset_id', '=', asset_id).execute()
-  await db.updateTable('assets').set({ billing: JSON.stringify({ period: { delta: 3, uom: 'weekly' }, next_date: '2026-01-15T00:00:00.000Z', anniversary: { day: 15 } }) }).where('id', '=', asset_id).execute()
-  t.match((await call(vendor, 'GET', `/assets/${asset_id}`)).body, { items: [{ quantity: -1 }], billing: { period: { delta: 3, uom: 'weekly' }, next_date: '2026-01-15T00:00:00.000Z', anniversary: { day: 15 } } })
+  await db.updateTable('assets').set({ billing_next_date: new Date('2026-01-15') }).where('id', '=', asset_id).execute()
+  t.match((await call(vendor, 'GET', `/assets/${asset_id}`)).body, { items: [{ quantity: -1 }], billing: { period: { delta: 1, uom: 'monthly' }, next_date: '2026-01-15T00:00:00.000Z' } })
   const { id } = await bill(vendor)
   t.match((await call(vendor, 'GET', '/assets')).body[0].billing, {
-    next_date: '2026-02-01T00:00:00.000Z', stats: { vendor: { count: 1, last_request: { id, period: { delta: 3, uom: 'weekly' } } }, provider: { count: 0 } },
+    next_date: '2026-02-01T00:00:00.000Z', stats: { vendor: { count: 1, last_request: { id } }, provider: { count: 0 } },
   }, 'what was billed since')
   t.strictSame(['monthly', 'yearly', 'years_3', 'onetime', null].map(lengthOf), [{ delta: 1, uom: 'monthly' }, { delta: 1, uom: 'yearly' }, { delta: 3, uom: 'yearly' }, null, null])
 })

@@ -24,7 +24,7 @@ export async function insertRequest (trx: Transaction<Database>, row: NewRow, ac
     .where('c.account_id', '=', account_id).where('c.id', '=', tier_config_id).executeTakeFirstOrThrow()
   const id = partId(tier_config_id, 'TCR', made + 1, 3)
   await trx.insertInto('tier_config_requests')
-    .values({ account_id, id, tier_config_id, provider_id, product_id, type, status: 'draft', environment, parent_configuration_id, notes: notes ?? '', created_by: actor }).execute()
+    .values({ account_id, id, tier_config_id, provider_id, product_id, type, status: 'draft', environment, parent_configuration_id, notes: notes ?? '' }).execute()
   await openConversation(trx, { account_id, provider_id, instance_id: id, topic: `Tier configuration ${type} ${id}`, actor })
   await recordEvent(trx, { account_id, type: 'tier_config_request.created', subject_id: id, actor, data: { tier_config_id, type } })
   return lockOwnRequest(trx, account_id, id)

@@ -1,4 +1,5 @@
 import type { Reader } from '../../database/connect.js'
+import { connectionBody } from '../../distribution/connection-body.js'
 import { readValues, type ParamsOf } from '../../parameters/read-values.js'
 import { renderedText } from '../../parameters/rendered-text.js'
 import { configurationOf } from '../../products/configurations/configuration-of.js'
@@ -53,16 +54,4 @@ export async function configDocuments (db: Reader, keyring: Keyring, viewer: Vie
       events: { created: { at: row.created_at }, updated: { at: row.updated_at } },
     }
   })
-}
-
-function connectionBody (row: ConfigRow): TierConfigDocument['connection'] {
-  return {
-    id: row.connection_id,
-    type: row.connection_type,
-    status: row.connection_status,
-    provider: { id: row.provider_id, name: row.provider_name },
-    vendor: { id: row.account_id, name: row.vendor_name },
-    ...(row.hub_id === null ? {} : { hub: { id: row.hub_id, name: row.hub_name ?? '' } }),
-    created_at: row.connected_at,
-  }
 }

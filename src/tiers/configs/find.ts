@@ -17,7 +17,7 @@ export function configRows (db: Reader) {
     .leftJoin('product_templates as t', (join) => join.onRef('t.account_id', '=', 'c.account_id').onRef('t.id', '=', 'c.template_id'))
     .selectAll('c')
     .select(['d.name as product_name', 'd.icon as product_icon', 'd.status as product_status', 'vendor.name as vendor_name', 'provider.name as provider_name'])
-    .select(['n.created_at as connected_at', 'n.hub_id', 'h.name as hub_name', 'm.name as marketplace_name', 'm.icon as marketplace_icon'])
+    .select(['n.created_at as connection_created_at', 'n.hub_id', 'h.name as hub_name', 'm.name as marketplace_name', 'm.icon as marketplace_icon'])
     .select(['a.name as account_name', 'k.name as contract_name', 't.name as template_name'])
     .select((row) => [
       row.ref('c.status').$castTo<'processing' | 'active'>().as('status'),
