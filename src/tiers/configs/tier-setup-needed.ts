@@ -2,7 +2,7 @@ import { sql, type Transaction } from 'kysely'
 import type { Database, Reader } from '../../database/connect.js'
 import { capabilitiesOf } from '../../products/capabilities.js'
 import type { Keyring } from '../../sealing.js'
-import { ensureSetUp } from './ensure-set-up.js'
+import { ensureSetUp } from '../config-requests/proceed.js'
 import { findOrMakeConfig, type ConfigOf } from './find-or-make.js'
 
 /** A purchase, as far as its chain of resellers goes. */
