@@ -20,7 +20,7 @@ import { updateTemplate } from './products/templates/write.js'
 
 const ACTOR = 'cli'
 
-export interface SeededProduct {
+interface SeededProduct {
   id: string
   name: string
   item_ids: string[]

@@ -7,7 +7,7 @@ type PendingRequest = NonNullable<AssetDocument['pending_request']>
 interface Row extends AssetKey, Pick<PendingRequest, 'id' | 'type' | 'status'> { template_id: string | null, template_name: string | null }
 
 /** The request that is under way on an asset: there is at most one. */
-export type PendingRequestOf = (asset: AssetKey) => PendingRequest | undefined
+type PendingRequestOf = (asset: AssetKey) => PendingRequest | undefined
 
 /** The requests that are under way on some assets, in one statement. */
 export async function pendingRequests (db: Reader, assets: readonly AssetKey[], { template }: { template: boolean }): Promise<PendingRequestOf> {

@@ -6,7 +6,7 @@ import { maskKey } from './mask.js'
 
 export const LICENSE_STATES = ['available', 'allocated', 'revoked', 'withdrawn'] as const
 
-export interface LicenseRow {
+interface LicenseRow {
   id: string
   pool_id: string
   batch_id: string

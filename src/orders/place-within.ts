@@ -7,7 +7,7 @@ import { isDeclined, isSmall, SET_LOCAL, TAKE_IN, takeInValues, UNSET_LOCAL, typ
 type InnerArrival = Omit<Arrival, 'event' | 'idempotency' | 'retry'>
 
 /** `partial` and `backordered` come to be `fulfilled` when stock arrives; `unfulfilled` waits for nothing. */
-export interface Inner { id: string, status: 'fulfilled' | 'partial' | 'backordered' | 'unfulfilled' }
+interface Inner { id: string, status: 'fulfilled' | 'partial' | 'backordered' | 'unfulfilled' }
 
 // Several statements in one, so without parameters. `to savepoint` puts the planner back as it was, `release` would keep it until the end.
 const BEGIN = sql.raw(`savepoint take_in; ${SET_LOCAL}`)

@@ -6,9 +6,9 @@ import type { Param } from './schema.js'
 import { storedValues, type Owner, type StoredValue } from './stored-values.js'
 
 /** Whose parameters are read; `instead_id`: whose values count as long as the owner has none at all. */
-export interface ParamOwner extends Owner { product_id: string, instead_id?: string | undefined }
+interface ParamOwner extends Owner { product_id: string, instead_id?: string | undefined }
 
-export interface Reading {
+interface Reading {
   scopes: readonly Scope[]
   /** the provider is not shown fulfillment parameters that are shared with "none" */
   side: 'vendor' | 'provider'
@@ -49,7 +49,7 @@ const keyOf = ({ account_id, owner_id }: Owner): string => `${account_id}/${owne
 const keyOfProduct = ({ account_id, product_id }: { account_id: string, product_id: string }): string => `${account_id}/${product_id}`
 
 /** What the buyer gave is the provider's to see, whatever the vendor says of it. */
-export const isShownToProvider = ({ phase, constraints }: Pick<Definition, 'phase' | 'constraints'>): boolean => phase === 'ordering' || constraints.shared !== 'none'
+const isShownToProvider = ({ phase, constraints }: Pick<Definition, 'phase' | 'constraints'>): boolean => phase === 'ordering' || constraints.shared !== 'none'
 
 function paramOf (definition: Definition, value: StoredValue | undefined): Param {
   const { name, title, description, hint, placeholder, type, scope, phase, constraints } = definition

@@ -48,5 +48,3 @@ export const ParamSchema = Type.Object({
   reconciliation: Type.Boolean(),
 }, { $id: 'Param', description: 'A parameter with its value' })
 export type Param = Static<typeof ParamSchema>
-
-export const paramSchemas = [ParamSchema, ParamWriteSchema]

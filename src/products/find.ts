@@ -36,7 +36,7 @@ export function productsSeenBy (db: Reader, { id, type }: ProductCaller) {
 const isConnectedTo = (provider_id: string) => sql<boolean>`(products.account_id, products.id) in (
   select account_id, product_id from connections where provider_id = ${provider_id} and status not in ('rejected', 'revoked'))`
 
-export type ProductRow = Awaited<ReturnType<ReturnType<typeof productsSeenBy>['executeTakeFirstOrThrow']>>
+type ProductRow = Awaited<ReturnType<ReturnType<typeof productsSeenBy>['executeTakeFirstOrThrow']>>
 
 /** A product in Connect's shape. What customers of the vendor's own shops read, and how those call it, is for the vendor alone. */
 export function productBody (row: ProductRow, caller: ProductCaller) {

@@ -10,7 +10,7 @@ import type { RequestRow, Service } from './request-row.js'
 import type { RequestType, Status } from './transitions.js'
 
 /** What asking takes: the validators are called over the network, so outside any transaction. */
-export interface Asking extends Service { db: Kysely<Database>, line: Line }
+interface Asking extends Service { db: Kysely<Database>, line: Line }
 
 /** Which validators judge a request; none judge the others. */
 const JUDGES: { [type in RequestType]?: { [status in Status]?: 'validator' | 'inquiring_validator' | 'change_validator' | 'change_inquiring_validator' } } = {

@@ -47,7 +47,6 @@ const WRITABLE: Record<Side, readonly Status[]> = { vendor: ['pending', 'inquiri
 
 /** At most one request of an asset is in one of these. */
 export const OPEN: readonly Status[] = ['tiers_setup', 'pending', 'inquiring', 'scheduled', 'revoking']
-export const TERMINAL: readonly Status[] = ['approved', 'failed', 'revoked']
 
 /** Who asks for a type of request, and to whom its draft belongs. */
 export const makerOf = (type: RequestType): Side => type === 'adjustment' ? 'vendor' : 'provider'

@@ -4,11 +4,11 @@ import { Lenient, Moment, Nullable, NullableMoment, OneOf, Strict } from '../plu
 
 /** What a provider may hear of as well as a vendor. */
 export const SHARED_CLASSES = ['fulfillment_request', 'tier_config_request', 'tier_account_request', 'billing_request'] as const
-export const OBJECT_CLASSES = [...SHARED_CLASSES, 'order', 'license', 'pool', 'delivery'] as const
+const OBJECT_CLASSES = [...SHARED_CLASSES, 'order', 'license', 'pool', 'delivery'] as const
 export type ObjectClass = typeof OBJECT_CLASSES[number]
 
 /** The synchronous calls that a vendor may ask for, by Connect's names. */
-export const VALIDATOR_TYPES = [
+const VALIDATOR_TYPES = [
   'validator', 'inquiring_validator', 'change_validator', 'change_inquiring_validator', 'renew_validator', 'renew_inquiring_validator',
   'transfer_validator', 'transfer_inquiring_validator', 'draft_tcr_t1_val', 'draft_tcr_t2_val', 'tcr_setup_t1_inq_val', 'tcr_setup_t2_inq_val',
 ] as const

@@ -16,7 +16,7 @@ export function hubsSeenBy (db: Reader, caller: Party) {
     .$narrowType<{ instance_type: 'API' | 'OA' }>()
 }
 
-export type HubRow = Awaited<ReturnType<ReturnType<typeof hubsSeenBy>['executeTakeFirstOrThrow']>>
+type HubRow = Awaited<ReturnType<ReturnType<typeof hubsSeenBy>['executeTakeFirstOrThrow']>>
 
 /** @throws Problem hub-not-found */
 export async function findHub (db: Reader, caller: Party, id: string): Promise<HubRow> {

@@ -3,7 +3,7 @@ import type { Reader } from '../../database/connect.js'
 import { Problem } from '../../problems.js'
 import type { ProductKey } from '../find.js'
 
-export type ActionScope = 'asset' | 'tier1' | 'tier2'
+type ActionScope = 'asset' | 'tier1' | 'tier2'
 
 /** The actions of a product, without their secrets: for reading one and for lists. */
 export function actionsOf (db: Reader, { account_id, product_id }: ProductKey) {

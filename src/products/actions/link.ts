@@ -9,7 +9,7 @@ const LIFETIME_S = 600 // long enough to be redirected and log in, too short to 
 /** What a sealed secret of an action is bound to. */
 export const secretContext = ({ account_id, product_id }: ProductKey, id: string): string[] => [account_id, product_id, id]
 
-export interface LinkWanted { caller: ProductCaller, key: ProductKey, id: string, asset_id?: string | undefined, tier_config_id?: string | undefined }
+interface LinkWanted { caller: ProductCaller, key: ProductKey, id: string, asset_id?: string | undefined, tier_config_id?: string | undefined }
 
 /**
  * The URL of an action with a `jwt` in its query, which says for which asset or tier configuration of the caller's it was asked.

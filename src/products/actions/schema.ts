@@ -23,7 +23,7 @@ export const ActionChange = Lenient({
   action: Type.Optional(action), title: Type.Optional(title), url: Type.Optional(url), scope: Type.Optional(scope), ...writable,
 }, { description: 'What is given replaces what was; the rest stays' })
 
-export const actionMembers = {
+const actionMembers = {
   id: Type.String({ examples: ['ACT-123-456-789'] }),
   action,
   name: Type.String(),

@@ -11,7 +11,7 @@ import { parametersOf } from '../parameters/find.js'
 import { valueContext, type ConfigurationKey } from './find.js'
 import type { ConfigurationWrite } from './schema.js'
 
-export interface ConfigurationWanted { key: ProductKey, parameter_id: string, given: Static<typeof ConfigurationWrite> }
+interface ConfigurationWanted { key: ProductKey, parameter_id: string, given: Static<typeof ConfigurationWrite> }
 
 /**
  * Sets or clears what a vendor sets up beforehand, and returns where. A secret is sealed.

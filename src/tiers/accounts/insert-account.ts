@@ -6,7 +6,7 @@ import type { AccountData } from './check-account.js'
 import type { TierAccountType, TierScope } from './schema.js'
 import { writeVersion } from './write-version.js'
 
-export interface NewAccountRow extends AccountData {
+interface NewAccountRow extends AccountData {
   provider_id: string
   type: TierAccountType
   scopes?: readonly TierScope[] | undefined

@@ -4,7 +4,7 @@ import { rqlFields } from '../../plugins/rql/index.js'
 import { Lenient, Moment, Nullable, OneOf } from '../../plugins/schema.js'
 import { Named } from '../schema.js'
 
-export const ACCOUNT_TYPES = ['customer', 'reseller'] as const
+const ACCOUNT_TYPES = ['customer', 'reseller'] as const
 export type TierAccountType = typeof ACCOUNT_TYPES[number]
 export const SCOPES = ['customer', 'tier1', 'tier2'] as const
 export type TierScope = typeof SCOPES[number]

@@ -4,7 +4,7 @@ import { accountBody, accountsQuery } from './find-account.js'
 import type { BriefTierDocument, TierDocument } from './schema.js'
 
 /** Ids are unique within a provider only. */
-export interface TierKey { provider_id: string, id: string | null }
+interface TierKey { provider_id: string, id: string | null }
 /** What one of the accounts looks like; undefined for an id that is null or was not asked for. */
 export type TierOf<Document> = (provider_id: string, id: string | null) => Document | undefined
 

@@ -12,7 +12,7 @@ import type { Keyring } from '../../sealing.js'
 import type { RequestRow } from './request-row.js'
 import { OPEN, type Actor } from './transitions.js'
 
-export type TierParameterScope = 'tier1' | 'tier2'
+type TierParameterScope = 'tier1' | 'tier2'
 /** A reseller is asked for the parameters of its own level. */
 export const scopeOf = (tier_level: number): TierParameterScope => tier_level === 2 ? 'tier2' : 'tier1'
 

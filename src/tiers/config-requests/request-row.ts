@@ -12,7 +12,7 @@ export function actorOf ({ type, key_id }: Caller): Actor {
 }
 
 /** Tier configuration requests with what their configuration is of. Aliases: `r` the request, `c` its configuration. */
-export function requestRows (db: Reader) {
+function requestRows (db: Reader) {
   return db.selectFrom('tier_config_requests as r')
     .innerJoin('tier_configs as c', (join) => join.onRef('c.account_id', '=', 'r.account_id').onRef('c.id', '=', 'r.tier_config_id'))
     .selectAll('r').select(['c.tier_account_id', 'c.connection_id'])

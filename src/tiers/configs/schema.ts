@@ -8,7 +8,7 @@ import { Events, momentFields } from '../../products/schema.js'
 import { TierAccount } from '../accounts/schema.js'
 import { Named, ShortProduct } from '../schema.js'
 
-export const CONFIG_STATUSES = ['processing', 'active'] as const
+const CONFIG_STATUSES = ['processing', 'active'] as const
 
 export const ShownTemplate = Type.Object({
   id: Type.String({ description: 'Empty where the vendor gave a text of its own', examples: ['TL-123-456-789'] }),
