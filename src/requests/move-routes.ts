@@ -6,12 +6,14 @@ import type { Permission } from '../accounts/permissions.js'
 import { assetSchemas } from '../assets/schema.js'
 import type { Database } from '../database/connect.js'
 import { wakeWorker } from '../deliveries/wake.js'
+import { ParamWriteSchema } from '../parameters/schema.js'
 import { idempotencyKeyOf, once } from '../plugins/idempotency.js'
 import { IdempotencyHeaders, problem, ref } from '../plugins/schema.js'
 import { approveRequest } from './approve.js'
 import { assignRequest } from './assign.js'
 import {
-  ApprovalSchema, AssignmentSchema, FailureSchema, InquirySchema, RevocationSchema, ScheduleSchema, type Approval, type Assignment, type Inquiry,
+  ApprovalSchema, AssignmentSchema, FailureSchema, InquirySchema, RequestChangeSchema, RevocationSchema, ScheduleSchema,
+  type Approval, type Assignment, type Inquiry, type RequestChange,
 } from './bodies/schema.js'
 import { confirmRevocation } from './confirm.js'
 import { requestDocuments } from './documents.js'
@@ -22,6 +24,7 @@ import { actorOf, findRequest, lockRequest, type Actor, type RequestRow } from '
 import { revokeRequest } from './revoke.js'
 import { scheduleRequest } from './schedule.js'
 import { IdParams, Request } from './schema.js'
+import { submitRequest } from './submit.js'
 
 type Work<Body> = (trx: Transaction<Database>, row: RequestRow, actor: Actor, body: Body) => Promise<RequestRow>
 interface Move<Body> {
@@ -35,7 +38,7 @@ interface Move<Body> {
 }
 
 export const requestMoveRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  for (const schema of [...assetSchemas, Request]) app.addSchema(schema)
+  for (const schema of [...assetSchemas, ParamWriteSchema, RequestChangeSchema, Request]) app.addSchema(schema)
   const { keyring } = app
   const service = { keyring, public_url: app.config.public_url }
   const conflicts = problem('asset-exists', 'request-open')
@@ -47,12 +50,14 @@ export const requestMoveRoutes: FastifyPluginAsyncTypebox = async (app) => {
     conflicts,
     work: (trx, row, actor) => openDraft(trx, service, row, 'purchase', actor),
   })
-  addMove(app, {
+  addMove<RequestChange>(app, {
     verb: 'submit',
     permission: 'requests:write',
     summary: 'Ask for a draft of another type',
+    description: 'What is given is written first, as by a PUT.',
+    body: ref(RequestChangeSchema),
     conflicts,
-    work: (trx, row, actor) => openDraft(trx, service, row, 'submit', actor),
+    work: (trx, row, actor, body) => submitRequest(trx, service, row, actor, body),
   })
   addMove<Approval>(app, {
     verb: 'approve',

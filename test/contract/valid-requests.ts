@@ -81,6 +81,7 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
   createRequest: (tenant, n) => newPurchase(tenant, n),
   updateRequest: inquiry,
   validateRequest: inquiry,
+  submitRequest: () => ({}),
   approveRequest: ({ ids }) => ({ template_id: ids['products/templates'], effective_date: '2026-01-31T10:15:00.000Z' }),
   failRequest: (tenant) => ({ reason: saleOf(tenant) }),
   inquireRequest: () => ({}),
