@@ -82,7 +82,7 @@ t.test('set up, then changed', async (t) => {
   t.match(await vendor('GET', config), { template: { id: '', representation: 'Welcome, K-3' } }, 'a text of the vendor\'s own opens for the configuration too')
 
   const events = await db.selectFrom('events').select('type').where('subject_id', '=', made['id']).orderBy('created_at').orderBy('id').execute()
-  t.strictSame(events.map(({ type }) => type.replace('tier_config_request.', '')), ['created', 'inquiring', 'parameters_written', 'pending', 'parameters_written', 'approved'])
+  t.strictSame(events.map(({ type }) => type.replace('tier_config_request.', '')), ['created', 'inquiring', 'parameters_written', 'pending', 'parameters_written', 'updated', 'approved'])
   const notes = await db.selectFrom('messages').innerJoin('conversations', 'conversations.id', 'messages.conversation_id').select('text').where('instance_id', '=', made['id']).execute()
   t.equal(notes.length, 3, 'the conversation has each move')
 })

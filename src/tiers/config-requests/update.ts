@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.js'
+import { recordEvent } from '../../events/record.js'
 import type { ParamWrite } from '../../parameters/schema.js'
 import type { Keyring } from '../../sealing.js'
 import { writeParams } from './params.js'
@@ -24,4 +25,6 @@ export async function updateRequest (trx: Transaction<Database>, keyring: Keyrin
   await writeParams(trx, keyring, request, params, { mode: request.status === 'draft' ? 'validate' : 'strict', side, actor: caller.key_id })
   await trx.updateTable('tier_config_requests').set({ ...(notes == null ? {} : { notes }), updated_at: sql<Date>`now()` })
     .where('account_id', '=', request.account_id).where('id', '=', id).execute()
+  if (notes == null || notes === request.notes) return
+  await recordEvent(trx, { account_id: request.account_id, type: 'tier_config_request.updated', subject_id: id, actor: caller.key_id, data: { fields: ['notes'] } })
 }
