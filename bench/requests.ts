@@ -73,7 +73,7 @@ async function market (db: Kysely<Database>): Promise<void> {
       select account_id, 'CT-0000-0000-0' || right(id, 3), id, '${PROVIDER}', 'HB-0000-0001', 'production' from products where id <> 'PRD-bench';
     insert into tier_accounts (provider_id, id, name, type, external_id, external_uid, contact_info)
       select '${PROVIDER}', 'TA-0000-0000-' || lpad(n::text, 4, '0'), 'Customer ' || n, 'customer', n::text, 'uid-' || n,
-        '{"address_line1": "12 Street", "city": "London", "postal_code": "SW1", "country": "GB", "contact": {"first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com", "phone_number": {"country_code": "+44", "area_code": "20", "phone_number": "7946", "extension": ""}}}'
+        '{"address_line1": "12 Street", "address_line2": "", "city": "London", "state": "", "postal_code": "SW1", "country": "GB", "contact": {"first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com", "phone_number": {"country_code": "+44", "area_code": "20", "phone_number": "7946", "extension": ""}}}'
       from generate_series(1, 1000) n;
   `).execute(db)
 }
@@ -239,7 +239,8 @@ function order (source_id: string, secret: Buffer): Buffer {
 async function throughput (port: number, make: () => Buffer, isRight: (status: string, body: string) => boolean): Promise<number> {
   const began_at = performance.now()
   let answers = 0
-  await Promise.all(Array.from({ length: CONNECTIONS }, () => drive(port, () => performance.now() < began_at + SECONDS * 1000 ? make() : undefined, (status, body) => {
+  const next = (): Buffer | undefined => performance.now() < began_at + SECONDS * 1000 ? make() : undefined
+  await Promise.all(Array.from({ length: CONNECTIONS }, () => drive(port, next, (status, body) => {
     if (!isRight(status, body)) throw new Error(`${status} ${body.slice(0, 500)}`)
     answers++
   })))
@@ -286,6 +287,7 @@ async function main (): Promise<void> {
   await requests(at.db, REQUESTS)
   const { child, port } = await startService(at)
   try {
+    child.stdout?.pipe(process.stderr) // what it warns of
     const vendor = await keyOf(ACCOUNT, 'vendor')
     await load(port, vendor)
     await benchList(at, port, vendor)
