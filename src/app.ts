@@ -20,6 +20,7 @@ import { orderRoutes } from './orders/routes.js'
 import { paymentRoutes } from './payments/routes.js'
 import { paymentSourceRoutes } from './payments/source-routes.js'
 import { authentication } from './plugins/authentication.js'
+import { connectTimes } from './plugins/connect-times.js'
 import { connections } from './plugins/connections.js'
 import { health } from './plugins/health.js'
 import { jsonBody } from './plugins/json-body.js'
@@ -59,6 +60,16 @@ export interface Parts { config: Config, db: Kysely<Database>, keyring: Keyring,
 const BODY_BYTES_MAX = 1024 * 1024 // an order of 1,000 lines is a tenth of it; loads are streamed and have their own limit
 const CHECK_INTERVAL_MS = 500 // node looks for late headers this often; its default of 30 s would be the real limit
 
+/** The resources that Connect has: its shapes, and its way to write a time. */
+const CONNECT_ROUTES = [
+  accountRoutes,
+  productRoutes, itemRoutes, parameterRoutes, templateRoutes, configurationRoutes, actionRoutes, versionRoutes,
+  hubRoutes, marketplaceRoutes, contractRoutes, listingRoutes, connectionRoutes,
+  tierAccountRoutes, accountRequestRoutes, tierConfigRoutes, tierConfigRequestRoutes, tierConfigRequestMoveRoutes,
+  assetRoutes, requestRoutes, requestMoveRoutes, requestFormRoutes, requestParameterRoutes,
+  subscriptionRoutes, conversationRoutes, webhookRoutes, webhookMessageRoutes,
+]
+
 /** The HTTP service, every plugin and resource in order. Listens to nothing yet and needs no database to be built. */
 export async function buildApp ({ config, db, keyring, intake, logger = buildLogger(config) }: Parts): Promise<FastifyInstance> {
   const app = Fastify({
@@ -82,39 +93,16 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(openapi, { version: version() })
   await app.register(authentication)
   await app.register(health)
-  await app.register(accountRoutes, { prefix: '/v1' })
-  await app.register(productRoutes, { prefix: '/v1' })
-  await app.register(itemRoutes, { prefix: '/v1' })
-  await app.register(parameterRoutes, { prefix: '/v1' })
-  await app.register(templateRoutes, { prefix: '/v1' })
-  await app.register(configurationRoutes, { prefix: '/v1' })
-  await app.register(actionRoutes, { prefix: '/v1' })
-  await app.register(versionRoutes, { prefix: '/v1' })
-  await app.register(hubRoutes, { prefix: '/v1' })
-  await app.register(marketplaceRoutes, { prefix: '/v1' })
-  await app.register(contractRoutes, { prefix: '/v1' })
-  await app.register(listingRoutes, { prefix: '/v1' })
-  await app.register(connectionRoutes, { prefix: '/v1' })
+  await app.register(async (connect) => {
+    connectTimes(connect)
+    for (const routes of CONNECT_ROUTES) await connect.register(routes)
+  }, { prefix: '/v1' })
   await app.register(poolRoutes, { prefix: '/v1' })
   await app.register(orderRoutes, { prefix: '/v1', intake })
   await app.register(paymentRoutes, { prefix: '/v1', intake })
   await app.register(paymentSourceRoutes, { prefix: '/v1' })
-  await app.register(tierAccountRoutes, { prefix: '/v1' })
-  await app.register(accountRequestRoutes, { prefix: '/v1' })
-  await app.register(tierConfigRoutes, { prefix: '/v1' })
-  await app.register(tierConfigRequestRoutes, { prefix: '/v1' })
-  await app.register(tierConfigRequestMoveRoutes, { prefix: '/v1' })
-  await app.register(assetRoutes, { prefix: '/v1' })
-  await app.register(requestRoutes, { prefix: '/v1' })
-  await app.register(requestMoveRoutes, { prefix: '/v1' })
-  await app.register(requestFormRoutes, { prefix: '/v1' })
-  await app.register(requestParameterRoutes, { prefix: '/v1' })
-  await app.register(subscriptionRoutes, { prefix: '/v1' })
   await app.register(deliveryRoutes, { prefix: '/v1' })
-  await app.register(conversationRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })
   await app.register(licenseRoutes, { prefix: '/v1' })
-  await app.register(webhookRoutes, { prefix: '/v1' })
-  await app.register(webhookMessageRoutes, { prefix: '/v1' })
   return app
 }

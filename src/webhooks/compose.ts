@@ -1,3 +1,4 @@
+import { connectTime } from '../connect-time.js'
 import { apiUrl } from './find.js'
 import type { Call } from './call.js'
 import type { ClaimedMessage } from './claim.js'
@@ -28,7 +29,7 @@ export async function signalCall (target: Target, public_url: string): Promise<C
     account_id: target.account_id,
     product_id: target.product_id,
     api_url: apiUrl(public_url, target.object_class),
-    triggered_at: new Date().toISOString(),
+    triggered_at: connectTime(new Date()),
     last_success_at: target.last_success?.time ?? null,
     last_failure_at: target.last_failure?.time ?? null,
     processing_timeout: PROCESSING_TIMEOUT_S,

@@ -1,4 +1,5 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
+import { connectTime } from '../connect-time.js'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { isSuccess, type Called } from './call.js'
@@ -29,7 +30,7 @@ export async function countCall (
   const { duration_ms, status_code } = called
   const ok = isSuccess(called)
   const call = JSON.stringify({
-    time: new Date().toISOString(), duration: duration_ms, status: ok ? 'success' : 'failure', status_code, response: response ?? '', errors: error === null ? [] : [error],
+    time: connectTime(new Date()), duration: duration_ms, status: ok ? 'success' : 'failure', status_code, response: response ?? '', errors: error === null ? [] : [error],
   })
   const outcome = ok
     ? sql`success_triggers = success_triggers + 1, failure_since_last_success = 0, failing_since = null, last_success = ${call}`

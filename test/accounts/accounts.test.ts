@@ -12,7 +12,7 @@ t.test('accounts', async (t) => {
 
   const made = await as(operator)('POST', '/v1/accounts', { name: 'Vendor', type: 'vendor', object: 'ignored' })
   t.equal(made.statusCode, 201)
-  t.match(made.json(), { id: /^VA-\d{3}-\d{3}$/, name: 'Vendor', type: 'vendor', events: { created: { at: /Z$/ } } })
+  t.match(made.json(), { id: /^VA-\d{3}-\d{3}$/, name: 'Vendor', type: 'vendor', events: { created: { at: /\+00:00$/ } } })
   t.strictSame(Object.keys(made.json()), ['id', 'name', 'type', 'brand', 'external_id', 'countries', 'events'])
   t.match((await as(operator)('POST', '/v1/accounts', { name: 'Provider', type: 'provider' })).json(), { id: /^PA-\d{3}-\d{3}$/ })
   t.equal((await as(operator)('POST', '/v1/accounts', { name: 'x', type: 'operator' })).statusCode, 400, 'operators are not made over HTTP')
@@ -82,7 +82,7 @@ t.test('api keys', async (t) => {
   const made = await post({ name: 'shop', permissions: ['orders:write', 'orders:read'], expires_at: '2999-01-01T00:00:00Z' })
   t.equal(made.statusCode, 201)
   const [id, secret = ''] = made.json().api_key.split(':')
-  t.match(made.json(), { id, account_id: vendor.account_id, name: 'shop', permissions: ['orders:write', 'orders:read'], expires_at: '2999-01-01T00:00:00.000Z', revoked_at: null })
+  t.match(made.json(), { id, account_id: vendor.account_id, name: 'shop', permissions: ['orders:write', 'orders:read'], expires_at: '2999-01-01T00:00:00+00:00', revoked_at: null })
   t.match(id, /^SU-\d{3}-\d{3}-\d{3}$/)
   t.match(secret, /^lk_[0-9a-f]{46}$/)
   t.equal(createHash('sha256').update(secret.slice(3, 43)).digest('hex').slice(0, CHECKSUM_DIGITS), secret.slice(43), 'its checksum')

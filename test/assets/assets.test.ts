@@ -53,7 +53,7 @@ t.test('an asset', async (t) => {
       vendor: { id: vendor.account_id, name: 'vendor of a test' },
       provider: { id: provider.account_id, name: 'provider of a test' },
     },
-    events: { created: { at: /Z$/ }, updated: { at: /Z$/ } },
+    events: { created: { at: /\+00:00$/ }, updated: { at: /\+00:00$/ } },
     items: [{
       id: sale.items[0], global_id: sale.items[0], mpn: 'SEATS', old_quantity: '10', quantity: '10', type: 'Seats', display_name: 'Seats', period: 'Monthly', item_type: 'Reservation', params: [],
     }],
@@ -82,7 +82,7 @@ t.test('an asset', async (t) => {
   await t.test('its requests', async (t) => {
     const { body, range } = await get(`/assets/${asset_id}/requests`)
     t.equal(range, 'items 0-1/2')
-    t.match(body, [{ id: request_id, type: 'purchase', status: 'approved', events: { created: { at: /Z$/ }, updated: { at: /Z$/ } }, assignee: '' }, { id: 'PR-1' }])
+    t.match(body, [{ id: request_id, type: 'purchase', status: 'approved', events: { created: { at: /\+00:00$/ }, updated: { at: /\+00:00$/ } }, assignee: '' }, { id: 'PR-1' }])
     await db.updateTable('requests').set({ assignee_id: vendor.key_id }).where('id', '=', 'PR-1').execute()
     t.match((await get(`/assets/${asset_id}/requests?status=pending`)).body, [{ id: 'PR-1', assignee: { id: vendor.key_id, name: 'test', email: '' } }])
   })

@@ -24,9 +24,9 @@ t.test('both sides', async (t) => {
   const { app, db } = await testApp(t)
   const { vendor, provider, between, byVendor, byProvider } = await talk({ app, db })
   const accounts = [{ id: vendor.account_id, name: 'vendor of a test' }, { id: provider.account_id, name: 'provider of a test' }]
-  const events = { created: { at: /Z$/ }, updated: { at: /Z$/ } }
+  const events = { created: { at: /\+00:00$/ }, updated: { at: /\+00:00$/ } }
   const conversation = {
-    id: CONVERSATION, instance_id: INSTANCE, topic: `Purchase ${INSTANCE}`, type: 'conversation', status: 'open', accounts, creator: { id: provider.key_id, name: 'test' }, created: /Z$/, events,
+    id: CONVERSATION, instance_id: INSTANCE, topic: `Purchase ${INSTANCE}`, type: 'conversation', status: 'open', accounts, creator: { id: provider.key_id, name: 'test' }, created: /\+00:00$/, events,
   }
   for (const call of [byVendor, byProvider]) {
     for (const id of [CONVERSATION, INSTANCE]) t.match((await call('GET', `/v1/conversations/${id}`)).json(), conversation)
@@ -38,7 +38,7 @@ t.test('both sides', async (t) => {
   const posted = await byVendor('POST', `/v1/conversations/${INSTANCE}/messages`, { text: 'Which domain?', id: 'ME-0', conversation: 'CO-0' })
   t.equal(posted.statusCode, 201)
   t.match(posted.json(), {
-    id: /^ME-/, conversation: CONVERSATION, account: accounts[0], creator: { id: vendor.key_id, name: 'test' }, text: 'Which domain?', type: 'message', created: /Z$/, events,
+    id: /^ME-/, conversation: CONVERSATION, account: accounts[0], creator: { id: vendor.key_id, name: 'test' }, text: 'Which domain?', type: 'message', created: /\+00:00$/, events,
   })
   t.equal(posted.headers['location'], `/v1/conversations/${CONVERSATION}/messages/${posted.json().id}`)
   await byProvider('POST', `/v1/conversations/${CONVERSATION}/messages`, { text: 'example.com' })

@@ -18,7 +18,7 @@ t.test('from nothing to a product on a marketplace', async (t) => {
   const { account_id: vendor_id, call: byVendor } = await newcomer('vendor')
   const { account_id: provider_id, call: byProvider } = await newcomer('provider')
   const [vendor, provider] = [{ id: vendor_id, name: 'The vendor' }, { id: provider_id, name: 'The provider' }]
-  const events = { created: { at: /Z$/ }, updated: { at: /Z$/ } }
+  const events = { created: { at: /\+00:00$/ }, updated: { at: /\+00:00$/ } }
 
   const hub = await byProvider('POST', '/v1/hubs', { id: 'HB-0000-0000', name: 'Hub', instance: { id: 'oa-1', type: 'OA' }, owner: { id: vendor_id }, stats: {} })
   t.equal(hub.statusCode, 201)
@@ -44,7 +44,7 @@ t.test('from nothing to a product on a marketplace', async (t) => {
   const connection = await byVendor('POST', `/v1/products/${product_id}/connections`, { type: 'production', hub: named })
   t.equal(connection.statusCode, 201)
   t.match(connection.json(), {
-    id: /^CT-\d{4}-\d{4}-\d{4}$/, type: 'production', status: 'active', provider, vendor, hub: { ...named, instance: { id: 'oa-1', type: 'OA' } }, product: { id: product_id }, product_version_type: 'public', created_at: /Z$/,
+    id: /^CT-\d{4}-\d{4}-\d{4}$/, type: 'production', status: 'active', provider, vendor, hub: { ...named, instance: { id: 'oa-1', type: 'OA' } }, product: { id: product_id }, product_version_type: 'public', created_at: /\+00:00$/,
   })
   t.equal(connection.headers['location'], `/v1/products/${product_id}/connections/${connection.json().id}`)
   const wide = await byVendor('POST', `/v1/products/${product_id}/connections`, { type: 'test', provider, hub: null })

@@ -118,7 +118,7 @@ t.test('schedule, revoke, confirm', async (t) => {
   const never = await callsOf(service.app, market.vendor)('POST', `/v1/requests/${id}/schedule`, { planned_date: '2099-02-30' })
   t.match(never.json(), { status: 400, errors: [/^planned_date: must be a moment/] }, 'a day that is not there is not another one')
   const planned_date = '2099-01-31 10:15:00.814429+00:00'
-  t.match(await byVendor('POST', `/v1/requests/${id}/schedule`, { data: { planned_date } }), { status: 'scheduled', planned_date: '2099-01-31T10:15:00.814Z' })
+  t.match(await byVendor('POST', `/v1/requests/${id}/schedule`, { data: { planned_date } }), { status: 'scheduled', planned_date: '2099-01-31T10:15:00+00:00' })
   t.match(await byVendor('POST', `/v1/requests/${id}/pend`), { status: 'pending' })
   await byVendor('POST', `/v1/requests/${id}/schedule`, { planned_date })
   t.match(await byProvider('POST', `/v1/requests/${id}/revoke`, { reason: 'no longer wanted' }), { status: 'revoking', reason: 'no longer wanted' })

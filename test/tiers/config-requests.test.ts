@@ -57,7 +57,7 @@ t.test('set up, then changed', async (t) => {
     template: { id: templates.tier1, representation: 'Key K-1 of Reseller Ltd' }, effective_date: '2026-02-01T09:00:00.123Z',
   })
   const approved = await provider('GET', url)
-  t.match(approved, { status: 'approved', assignee: { id: sale.vendor.key_id }, events: { approved: { at: /Z$/ }, inquired: { at: /Z$/ }, pended: { at: /Z$/ } } })
+  t.match(approved, { status: 'approved', assignee: { id: sale.vendor.key_id }, events: { approved: { at: /\+00:00$/ }, inquired: { at: /\+00:00$/ }, pended: { at: /\+00:00$/ } } })
   const config = `/v1/tier/configs/${configuration.id}`
   t.match(await provider('GET', config), { status: 'active', open_request: null, template: { id: templates.tier1, representation: 'Key K-1 of Reseller Ltd' } })
   const rendered = await byVendor('GET', `${config}/render`, undefined, { 'connect-localization': 'es_ES' })
