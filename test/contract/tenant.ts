@@ -91,7 +91,7 @@ export async function makeTenant (service: TestApp, name: string, hear: Hear = (
   const batch = await made('POST', `/v1/pools/${pool.id}/licenses?source=${name}.txt`, [...lines, lines[0], 'a\u0001b'].join('\n'))
   const order = await made('POST', '/v1/orders', newOrder({ name, product_ref }, `${name}-1`))
   const source = await made('POST', '/v1/payment-sources', { kind: 'standard-webhooks', name, mode: 'live' })
-  const key = await made('POST', '/v1/api-keys', { name, permissions: ['events:read'], expires_at: '2999-01-01T00:00:00.000Z' })
+  const key = await made('POST', '/v1/api-keys', { name, permissions: ['events:read'], expires_at: '2999-01-01T00:00:00+00:00' })
   const stock = await made('GET', `/v1/pools/${pool.id}/licenses?state=available&limit=300`) as unknown as Array<{ id: string }>
   const ids = {
     accounts: account.account_id, 'api-keys': key.id, products: product.id, pools: pool.id, orders: order.id, payments: source.id, 'payment-sources': source.id, batches: batch['batch_id'], licenses: '', deliveries: '', events: '', 'payment-events': '',

@@ -30,7 +30,7 @@ const accountChange = (tenant: Tenant, n: number): Json => ({ type: 'update', ac
 const suspendDraft = (tenant: Tenant): Json => ({ type: 'suspend', status: 'draft', asset: { id: tenant.ids['assets'] } })
 const adminEmail = (tenant: Tenant): Json => ({ id: 'admin_email', value: `${saleOf(tenant).toLowerCase()}@example.com` })
 const inquiry = (tenant: Tenant): Json => ({ note: saleOf(tenant), asset: { params: [adminEmail(tenant)] } })
-const inTime = { planned_date: '2999-01-01T00:00:00.000Z' }
+const inTime = { planned_date: '2999-01-01T00:00:00+00:00' }
 
 /** By operation: a body that is accepted however often it comes. An operation with a body that is not here fails the tests: add it. */
 const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Promise<object>> = {
@@ -82,7 +82,7 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
   updateRequest: inquiry,
   validateRequest: inquiry,
   submitRequest: () => ({}),
-  approveRequest: ({ ids }) => ({ template_id: ids['products/templates'], effective_date: '2026-01-31T10:15:00.000Z' }),
+  approveRequest: ({ ids }) => ({ template_id: ids['products/templates'], effective_date: '2026-01-31T10:15:00+00:00' }),
   failRequest: (tenant) => ({ reason: saleOf(tenant) }),
   inquireRequest: () => ({}),
   scheduleRequest: () => inTime,

@@ -59,7 +59,7 @@ t.test('GET /v1/deliveries', async (t) => {
   for (const query of [`order_id=${one.order_id}`, `in(id,(${one.delivery_id}))&status=planned`, 'to=ana@example.com&ordering=created&limit=1']) {
     t.strictSame((await get(`/v1/deliveries?${query}`)).body.map(({ id }: { id: string }) => id), [one.delivery_id], query)
   }
-  t.equal((await get('/v1/deliveries?last_error=x')).status, 400, 'not a field of the list')
+  t.equal((await get('/v1/deliveries?claim_id=x')).status, 400, 'not a field of the list')
   t.strictSame((await get('/v1/deliveries', stranger.authorization)).body, [])
   const [foreign, absent] = [await get(`/v1/deliveries/${one.delivery_id}`, stranger.authorization), await get('/v1/deliveries/DE-none')]
   t.equal(foreign.status, 404)
