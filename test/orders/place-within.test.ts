@@ -15,7 +15,7 @@ import { assertInvariants } from '../support/invariants.js'
 import { arrivalOf, held, inStock, keys, restock, setPool, statusOf, untilWaiting } from './support.js'
 
 type Lines = Parameters<typeof arrivalOf>[1]
-const REQUEST = { source_id: 'requests', customer: {} }
+const REQUEST = { source_id: 'api-live', customer: {} }
 
 async function shopOf (t: Test, env: NodeJS.ProcessEnv = {}): Promise<Shop> {
   const { db } = await testDatabase(t, env)

@@ -301,9 +301,9 @@ t.test('lists, tenancy and permissions', async (t) => {
 // revoked. The API itself takes no order without an address.
 t.test('an order without an address, cancelled', async (t) => {
   const { db, vendor, call, product_id } = await shopOf(t)
-  const arrival = arrivalOf({ account_id: vendor.account_id }, [[product_id, 2]], 'PR-1', { source_id: 'requests', customer: {} })
+  const arrival = arrivalOf({ account_id: vendor.account_id }, [[product_id, 2]], 'PR-1', { source_id: 'api-live', customer: {} })
   const { id } = await inTransaction(db, (trx) => placeWithin(trx, arrival))
-  t.match((await call('GET', `/v1/orders/${id}`)).json(), { customer: {}, source_id: 'requests', fulfillment_status: 'fulfilled', deliveries: [] })
+  t.match((await call('GET', `/v1/orders/${id}`)).json(), { customer: {}, source_id: 'api-live', fulfillment_status: 'fulfilled', deliveries: [] })
   t.match((await call('GET', '/v1/orders')).json(), [{ id, customer: {} }])
   t.match((await call('POST', `/v1/orders/${id}/resend`)).json(), { detail: 'the order has no mail address' })
   const [seen] = (await call('GET', `/v1/orders/${id}`)).json<{ line_items: Array<{ licenses: Array<{ id: string }> }> }>().line_items[0]?.licenses ?? []
