@@ -10,13 +10,14 @@ import { startEmbeddedPostgres } from '../src/database/embedded.js'
 import { migrateToLatest } from '../src/database/migrate.js'
 import { TEMPLATE } from '../test/support/database.js'
 
-const CONNECTIONS_MAX = 200 // two files at a time, each with a few databases and their pools
+const JOBS = 3 // files at a time: more than two processors, since many wait for processes and timeouts
+const CONNECTIONS_MAX = 100 * JOBS // each with a few databases and their pools
 const TAIL_CHARACTERS = 4000 // tap's last lines hold the totals
 
 /** Runs tap and passes its output on; the numbers are read from its last lines. */
 async function runTap (url: string, files: string[]): Promise<{ code: number, tail: string }> {
   const tap = fileURLToPath(new URL('../node_modules/.bin/tap', import.meta.url))
-  const child = spawn(tap, ['run', ...files], { stdio: ['inherit', 'pipe', 'inherit'], env: { ...process.env, TEST_POSTGRES_URL: url } })
+  const child = spawn(tap, ['run', `--jobs=${JOBS}`, ...files], { stdio: ['inherit', 'pipe', 'inherit'], env: { ...process.env, TEST_POSTGRES_URL: url } })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { child.kill(signal) })
   let tail = ''
   child.stdout.on('data', (chunk: Buffer) => {

@@ -52,12 +52,14 @@ async function mergeSignals (trx: Transaction<Database>): Promise<void> {
     where w.account_id = t.account_id and w.id = t.webhook_id`.execute(trx)
 }
 
+/** Whether a message that lies in `sending` has had every try. */
+const spent = sql<boolean>`(m.status = 'sending' and m.attempts - m.attempts_before >= case m.kind when 'signal' then ${ATTEMPTS_MAX.signal}::int else ${ATTEMPTS_MAX.change}::int end)`
+
 /** Ends what every worker that tried it died of. */
 async function giveUp (trx: Transaction<Database>): Promise<void> {
   const { rows } = await sql<{ account_id: string, id: string, webhook_id: string }>`
-    update webhook_messages set status = 'failed', next_attempt_at = null, claim_id = null, last_error = 'every try was used up'
-    where status = 'sending' and next_attempt_at <= now()
-      and attempts - attempts_before >= case kind when 'signal' then ${ATTEMPTS_MAX.signal}::int else ${ATTEMPTS_MAX.change}::int end
+    update webhook_messages m set status = 'failed', next_attempt_at = null, claim_id = null, last_error = 'every try was used up'
+    where ${spent} and next_attempt_at <= now()
     returning account_id, id, webhook_id`.execute(trx)
   await recordEvent(trx, ...rows.map(({ account_id, id, webhook_id }) =>
     ({ account_id, type: 'webhook.message_failed', subject_id: webhook_id, data: { message_id: id, reason: 'every try was used up' } })))
@@ -115,7 +117,7 @@ export async function claimMessages (trx: Transaction<Database>, options: ClaimO
     with due as materialized (${dueMessages(options)}
     ), locked as materialized (
       select m.account_id, m.id, d.troubled from webhook_messages m join due d on d.account_id = m.account_id and d.id = m.id
-      where m.status in ('planned', 'sending') and m.next_attempt_at <= now() for update of m skip locked
+      where m.status in ('planned', 'sending') and m.next_attempt_at <= now() and not ${spent} for update of m skip locked
     ), claimed as (
       update webhook_messages m set status = 'sending', attempts = m.attempts + 1, claim_id = ${newId('CL')},
         next_attempt_at = now() + ${options.lease_ms} * interval '1 ms'

@@ -139,7 +139,7 @@ t.test('what an approval needs', async (t) => {
   const strange = await vendor('POST', `/v1/requests/${id}/approve`, { template_id: 'TL-000-000-000' })
   t.match(strange.json(), { status: 400, errors: [/^template_id: /] })
   const done = await vendor('POST', `/v1/requests/${id}/approve`, { effective_date: '2030-01-01 11:36:38.814429', asset: { billing: { next_date: '2031-01-01' } } })
-  t.match(done.json(), { status: 'approved', effective_date: '2030-01-01T11:36:38.814Z' })
+  t.match(done.json(), { status: 'approved', effective_date: '2030-01-01T11:36:38+00:00' })
   t.match(await service.db.selectFrom('assets').select('billing_next_date').execute(), [{ billing_next_date: new Date('2031-01-01T00:00:00.000Z') }])
 })
 

@@ -54,7 +54,7 @@ t.test('set up, then changed', async (t) => {
   t.strictSame(await provider('PUT', url, {}), written, 'nothing to write is no change, and not refused')
   t.match((await byVendor('POST', `${url}/approve`, { template: { id: templates.tier2 } })).json(), { errors: [/^template\.id: .* tier1$/] })
   t.strictSame(await vendor('POST', `${url}/approve`, { template: { id: templates.tier1 }, effective_date: '2026-02-01 10:00:00.123456+01:00' }), {
-    template: { id: templates.tier1, representation: 'Key K-1 of Reseller Ltd' }, effective_date: '2026-02-01T09:00:00.123Z',
+    template: { id: templates.tier1, representation: 'Key K-1 of Reseller Ltd' }, effective_date: '2026-02-01T09:00:00+00:00',
   })
   const approved = await provider('GET', url)
   t.match(approved, { status: 'approved', assignee: { id: sale.vendor.key_id }, events: { approved: { at: /\+00:00$/ }, inquired: { at: /\+00:00$/ }, pended: { at: /\+00:00$/ } } })
