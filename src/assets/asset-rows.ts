@@ -42,25 +42,32 @@ export interface AssetRow extends AssetKey {
   template_name: string | null
 }
 
-/** Any number of assets in one statement, in no order. */
+/**
+ * Any number of assets in one statement, in no order. In three steps, each planned by itself: in one, PostgreSQL weighs the ten tables in every
+ * order, as all are joined by the account, which took it 15 to 20 ms each time.
+ */
 export async function assetRows (db: Reader, keys: readonly AssetKey[]): Promise<AssetRow[]> {
   const { rows } = await sql<AssetRow>`
-    select a.account_id, a.id as asset_id, a.provider_id, a.status, a.external_id, a.external_uid, a.customer_id, a.tier1_id, a.tier2_id,
-      a.created_at, a.updated_at,
-      p.id as product_id, p.name as product_name, p.icon as product_icon, p.status as product_status, p.capabilities,
-      c.id as connection_id, c.type as connection_type, c.status as connection_status, c.created_at as connection_created_at,
-      h.id as hub_id, h.name as hub_name, vendor.name as vendor_name, provider.name as provider_name,
-      m.id as marketplace_id, m.name as marketplace_name, m.icon as marketplace_icon,
-      ct.id as contract_id, ct.name as contract_name, ct.type as contract_type, a.template_id, t.name as template_name
-    from unnest(${keys.map(({ account_id }) => account_id)}::text[], ${keys.map(({ asset_id }) => asset_id)}::text[]) as of (account_id, id)
-    join assets a on a.account_id = of.account_id and a.id = of.id
-    join products p on p.account_id = a.account_id and p.id = a.product_id
-    join connections c on c.account_id = a.account_id and c.id = a.connection_id
-    join marketplaces m on m.provider_id = a.provider_id and m.id = a.marketplace_id
-    join accounts vendor on vendor.id = a.account_id
-    join accounts provider on provider.id = a.provider_id
-    left join hubs h on h.provider_id = c.provider_id and h.id = c.hub_id
-    left join contracts ct on ct.account_id = a.account_id and ct.id = a.contract_id
-    left join product_templates t on t.account_id = a.account_id and t.id = a.template_id`.execute(db)
+    with found as materialized (
+      select a.account_id, a.id as asset_id, a.provider_id, a.status, a.external_id, a.external_uid, a.customer_id, a.tier1_id, a.tier2_id,
+        a.created_at, a.updated_at, a.marketplace_id, a.contract_id, a.template_id,
+        p.id as product_id, p.name as product_name, p.icon as product_icon, p.status as product_status, p.capabilities,
+        c.id as connection_id, c.type as connection_type, c.status as connection_status, c.created_at as connection_created_at, c.hub_id
+      from unnest(${keys.map(({ account_id }) => account_id)}::text[], ${keys.map(({ asset_id }) => asset_id)}::text[]) as of (account_id, id)
+      join assets a on a.account_id = of.account_id and a.id = of.id
+      join products p on p.account_id = a.account_id and p.id = a.product_id
+      join connections c on c.account_id = a.account_id and c.id = a.connection_id
+    ), placed as materialized (
+      select f.*, h.name as hub_name, m.name as marketplace_name, m.icon as marketplace_icon
+      from found f
+      join marketplaces m on m.provider_id = f.provider_id and m.id = f.marketplace_id
+      left join hubs h on h.provider_id = f.provider_id and h.id = f.hub_id
+    )
+    select f.*, vendor.name as vendor_name, provider.name as provider_name, ct.name as contract_name, ct.type as contract_type, t.name as template_name
+    from placed f
+    join accounts vendor on vendor.id = f.account_id
+    join accounts provider on provider.id = f.provider_id
+    left join contracts ct on ct.account_id = f.account_id and ct.id = f.contract_id
+    left join product_templates t on t.account_id = f.account_id and t.id = f.template_id`.execute(db)
   return rows
 }
