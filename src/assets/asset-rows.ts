@@ -43,30 +43,31 @@ export interface AssetRow extends AssetKey {
 }
 
 /**
- * Any number of assets in one statement, in no order. In three steps, each planned by itself: in one, PostgreSQL weighs the ten tables in every
- * order, as all are joined by the account, which took it 15 to 20 ms each time.
+ * Any number of assets in one statement, in no order. In steps, each planned by itself and the assets first: in one, PostgreSQL weighs the ten
+ * tables in every order, as all are joined by the account (20 ms each time), and may pair each product with each connection before it
+ * looks up an asset (36 ms for fifty; so 1.4).
  */
 export async function assetRows (db: Reader, keys: readonly AssetKey[]): Promise<AssetRow[]> {
   const { rows } = await sql<AssetRow>`
     with found as materialized (
       select a.account_id, a.id as asset_id, a.provider_id, a.status, a.external_id, a.external_uid, a.customer_id, a.tier1_id, a.tier2_id,
-        a.created_at, a.updated_at, a.marketplace_id, a.contract_id, a.template_id,
-        p.id as product_id, p.name as product_name, p.icon as product_icon, p.status as product_status, p.capabilities,
-        c.id as connection_id, c.type as connection_type, c.status as connection_status, c.created_at as connection_created_at, c.hub_id
+        a.created_at, a.updated_at, a.product_id, a.connection_id, a.marketplace_id, a.contract_id, a.template_id
       from unnest(${keys.map(({ account_id }) => account_id)}::text[], ${keys.map(({ asset_id }) => asset_id)}::text[]) as of (account_id, id)
       join assets a on a.account_id = of.account_id and a.id = of.id
-      join products p on p.account_id = a.account_id and p.id = a.product_id
-      join connections c on c.account_id = a.account_id and c.id = a.connection_id
     ), placed as materialized (
-      select f.*, h.name as hub_name, m.name as marketplace_name, m.icon as marketplace_icon
+      select f.*, p.name as product_name, p.icon as product_icon, p.status as product_status, p.capabilities,
+        c.type as connection_type, c.status as connection_status, c.created_at as connection_created_at, c.hub_id, h.name as hub_name
       from found f
-      join marketplaces m on m.provider_id = f.provider_id and m.id = f.marketplace_id
-      left join hubs h on h.provider_id = f.provider_id and h.id = f.hub_id
+      join products p on p.account_id = f.account_id and p.id = f.product_id
+      join connections c on c.account_id = f.account_id and c.id = f.connection_id
+      left join hubs h on h.provider_id = f.provider_id and h.id = c.hub_id
     )
-    select f.*, vendor.name as vendor_name, provider.name as provider_name, ct.name as contract_name, ct.type as contract_type, t.name as template_name
+    select f.*, vendor.name as vendor_name, provider.name as provider_name, m.name as marketplace_name, m.icon as marketplace_icon,
+      ct.name as contract_name, ct.type as contract_type, t.name as template_name
     from placed f
     join accounts vendor on vendor.id = f.account_id
     join accounts provider on provider.id = f.provider_id
+    join marketplaces m on m.provider_id = f.provider_id and m.id = f.marketplace_id
     left join contracts ct on ct.account_id = f.account_id and ct.id = f.contract_id
     left join product_templates t on t.account_id = f.account_id and t.id = f.template_id`.execute(db)
   return rows

@@ -1,24 +1,4 @@
-import AjvCompiler, { type BuildCompilerFromPool } from '@fastify/ajv-compiler'
-import type { FastifySchemaValidationError, FastifyServerOptions } from 'fastify'
-
-type Options = Parameters<BuildCompilerFromPool>[1]
-
-const SHARED = { removeAdditional: false, useDefaults: true, allErrors: false, strict: true, allowUnionTypes: true, strictTypes: false }
-const forBodies = AjvCompiler()
-const forTexts = AjvCompiler()
-
-/**
- * Bodies are taken as they are: no conversion, nothing dropped. Path, query and headers are texts and so converted.
- * Without `strictNumbers: false` a converted 1e400 passes `type: integer` and its maximum (ajv #2212).
- * Given as a builder because setValidatorCompiler is lost in scopes that call addSchema.
- */
-const buildValidator = ((externalSchemas, options) => {
-  const body = forBodies(externalSchemas, { ...options, customOptions: { ...SHARED, coerceTypes: false } } as Options)
-  const text = forTexts(externalSchemas, { ...options, customOptions: { ...SHARED, coerceTypes: 'array', strictNumbers: false } } as Options)
-  return (route: { httpPart?: string }) => (route.httpPart === 'body' ? body : text)(route as never)
-}) as BuildCompilerFromPool
-
-export const schemaController: NonNullable<FastifyServerOptions['schemaController']> = { compilersFactory: { buildValidator } }
+import type { FastifySchemaValidationError } from 'fastify'
 
 const FIELD_NAME_SHOWN_MAX = 100 // a client's own text: enough to recognise it
 
