@@ -1,3 +1,4 @@
+import { atOnce } from '../database/at-once.js'
 import type { Reader } from '../database/connect.js'
 import { connectionBody } from '../distribution/connection-body.js'
 import { partId } from '../ids.js'
@@ -40,15 +41,16 @@ export async function assetDocuments (
   if (subjects.length === 0) return []
   const rows = new Map((await assetRows(db, subjects)).map((row) => [keyOf(row), row]))
   const assets = subjects.map((subject) => ({ ...rows.get(keyOf(subject))!, ...ownerOf(subject) }))
-  const itemsOf = groupBy(shows('items') ? await itemRows(db, assets) : [], keyOfOwner)
   const { type, without_secrets = false } = reader
-  const paramsOf = await readValues(db, keyring, assets, { scopes: ['asset'], side: type === 'provider' ? 'provider' : 'vendor', without_secrets })
-  const tierOf = await tierDocuments(db, assets.flatMap(({ provider_id, customer_id, tier1_id, tier2_id }) =>
-    [customer_id, tier1_id, tier2_id].map((id) => ({ provider_id, id }))))
-  const configuration = shows('configuration') || shows('items') ? await configurationOf(db, assets) : () => []
-  const pending = shows('pending_request') || shows('pending_request.template')
-    ? await pendingRequests(db, assets, { template: shows('pending_request.template') })
-    : () => undefined
+  const tiers = assets.flatMap(({ provider_id, customer_id, tier1_id, tier2_id }) => [customer_id, tier1_id, tier2_id].map((id) => ({ provider_id, id })))
+  const [items, paramsOf, tierOf, configuration, pending] = await atOnce(db, [
+    async () => shows('items') ? itemRows(db, assets) : [],
+    () => readValues(db, keyring, assets, { scopes: ['asset'], side: type === 'provider' ? 'provider' : 'vendor', without_secrets }),
+    () => tierDocuments(db, tiers),
+    async () => shows('configuration') || shows('items') ? configurationOf(db, assets) : () => [],
+    async () => shows('pending_request') || shows('pending_request.template') ? pendingRequests(db, assets, { template: shows('pending_request.template') }) : () => undefined,
+  ])
+  const itemsOf = groupBy(items, keyOfOwner)
   return assets.map((asset) => {
     const params = paramsOf(asset)
     const pending_request = pending(asset)

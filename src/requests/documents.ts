@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { atOnce } from '../database/at-once.js'
 import type { Reader } from '../database/connect.js'
 import { assetDocuments, type AssetView, type Shows } from '../assets/asset-documents.js'
 import { renderedText } from '../parameters/rendered-text.js'
@@ -31,8 +32,8 @@ export async function requestDocuments (
 ): Promise<RequestDocument[]> {
   if (rows.length === 0) return []
   const subjects = rows.map(({ account_id, asset_id, id }) => ({ account_id, asset_id, request_id: id }))
-  const views = await assetDocuments(db, keyring, caller, subjects, assetShows(shows))
-  const extras = new Map((await extrasOf(db, rows)).map((extra) => [`${extra.account_id}/${extra.id}`, extra]))
+  const [views, found] = await atOnce(db, [() => assetDocuments(db, keyring, caller, subjects, assetShows(shows)), () => extrasOf(db, rows)])
+  const extras = new Map(found.map((extra) => [`${extra.account_id}/${extra.id}`, extra]))
   return rows.map((row, i) => {
     const extra = extras.get(`${row.account_id}/${row.id}`)!
     const { marketplace, contract } = views[i]!.document
