@@ -3,10 +3,10 @@ import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { fillPool, lockPools } from '../licenses/fill.js'
 import { refreshFulfillment } from '../licenses/fulfillment.js'
+import { findRoutes, routeLines, type RoutedLine } from '../pools/route-lines.js'
 import { Problem } from '../problems.js'
 import type { PaidOrder, ReceivedEvent } from './paid-order.js'
 import { lockOrder } from './lock-order.js'
-import { findRoutes, routeLines, type RoutedLine } from './route-lines.js'
 import type { Arrival } from './take-in.js'
 
 /**

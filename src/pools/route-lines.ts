@@ -1,15 +1,22 @@
 import { sql } from 'kysely'
 import type { Reader } from '../database/connect.js'
 import { Problem } from '../problems.js'
-import type { PaidLine, PaidOrder } from './paid-order.js'
+import type { Mode } from './route.js'
+
+/** What is to be routed: the lines of an order, or of a hold before there is one. `pool_id`: named by the line itself. */
+export interface Routable {
+  mode: Mode
+  currency: string
+  line_items: ReadonlyArray<{ product: string, quantity: number, pool_id?: string | null }>
+}
 
 /** Where a line is filled from, and how many licenses it gets: frozen when the line is taken in. */
 export interface RoutedLine { product_id: string, pool_id: string, slots: number }
 
 interface Found { product_id: string | null, pool_id: string | null, slots: number }
 
-/** The same look-up as in take-in.ts: product by id or external id, pool as the line names it or by the most specific route. In the order of the lines. */
-export async function findRoutes (reader: Reader, account_id: string, order: PaidOrder): Promise<Found[]> {
+/** The same look-up as in orders/take-in.ts: product by id or external id, pool as the line names it or by the most specific route. In the order of the lines. */
+export async function findRoutes (reader: Reader, account_id: string, order: Routable): Promise<Found[]> {
   const { rows } = await sql<Found>`
     select f.product_id, p.id as pool_id, case p.quantity_rule when 'line' then 1 else l.quantity end as slots
     from unnest(${order.line_items.map((line) => line.product)}::text[], ${order.line_items.map((line) => line.quantity)}::int[],
@@ -27,14 +34,14 @@ export async function findRoutes (reader: Reader, account_id: string, order: Pai
 }
 
 /**
- * As {@link findRoutes}, for an order that is to be placed.
+ * As {@link findRoutes}, for lines that are to be served.
  *
  * @throws Problem product-not-found
  * @throws Problem pool-missing
  */
-export async function routeLines (reader: Reader, account_id: string, order: PaidOrder): Promise<RoutedLine[]> {
+export async function routeLines (reader: Reader, account_id: string, order: Routable): Promise<RoutedLine[]> {
   return (await findRoutes(reader, account_id, order)).map(({ product_id, pool_id, slots }, index) => {
-    const { product, pool_id: named } = order.line_items[index] as PaidLine
+    const { product, pool_id: named } = order.line_items[index] as Routable['line_items'][number]
     const field = `line_items.${index}.product`
     if (product_id === null) throw new Problem('product-not-found', { detail: `${field}: no product has "${product}" as its id or external id`, errors: [`${field}: no such product`] })
     if (pool_id === null && named != null) {
