@@ -12,6 +12,10 @@ export interface PaidOrder {
   /** when the money arrived, ISO 8601 */
   paid_at: string
   line_items: PaidLine[]
+  /** the hold whose licenses it gets first. One that is unknown or over changes nothing: what is paid is paid */
+  hold_id?: string | undefined
+  /** the order that this one renews: its id, or its external_id at the same source */
+  parent?: string | undefined
 }
 
 export interface Customer {

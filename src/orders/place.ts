@@ -26,7 +26,7 @@ export async function placeOrder (trx: Transaction<Database>, arrival: Arrival):
     if (arrival.retry === true) await retryUnfulfilled(trx, account_id, known)
     return { id: known, created: false }
   }
-  const { line_items, customer, ...columns } = order
+  const { line_items, customer, hold_id, parent, ...columns } = order
   const inserted = await trx.insertInto('orders')
     .values({ account_id, id: order_id, ...columns, customer: JSON.stringify(customer), fulfillment_status: 'backordered' })
     .onConflict((conflict) => conflict.constraint('orders_once').doNothing()).returning('id').executeTakeFirst()

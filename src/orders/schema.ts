@@ -35,6 +35,8 @@ const orderFields = {
   locale: Type.Optional(Type.String({ pattern: '^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$', description: 'The language of the mail', examples: ['de_DE'] })),
   mode: Type.Optional(OneOf(MODES, { description: 'A test order takes licenses of test pools only. Default: live', examples: ['live'] })),
   paid_at: Type.Optional(Type.String({ format: 'date-time', description: 'Default: now', examples: ['2026-01-31T10:15:00Z'] })),
+  hold_id: Type.Optional(text(100, 'HO-19ab3c4d5e6f0a1b2c3d4e5f607', 'The hold made for this purchase: its licenses are taken first. One that is unknown or over changes nothing')),
+  parent: Type.Optional(text(255, 'OR-19ab3c4d5e6f0a1b2c3d4e5f607', 'The order that this one renews: its id, or its external_id. What it gets is the policy of each product, `on_renewal`')),
 }
 const LINES_MAX = 100
 

@@ -143,9 +143,9 @@ with asked as materialized (
 select order_id from placed
 where 1 / (case when (select row(count(*), sum(position)) from taken) = (select row(count(*), sum(position)) from kept) then 1 else 0 end) = 1`
 
-/** Whether the statement may be tried on an order. */
+/** Whether the statement may be tried on an order: it knows nothing of holds and renewals. */
 export function isSmall (order: PaidOrder): boolean {
-  return order.line_items.reduce((sum, line) => sum + line.quantity, 0) <= PLAIN_LICENSES_MAX
+  return order.hold_id === undefined && order.parent === undefined && order.line_items.reduce((sum, line) => sum + line.quantity, 0) <= PLAIN_LICENSES_MAX
 }
 
 /** Whether an error of the statement means that the careful way is to be gone. */

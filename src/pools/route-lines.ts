@@ -15,7 +15,10 @@ export interface RoutedLine { product_id: string, pool_id: string, slots: number
 
 interface Found { product_id: string | null, pool_id: string | null, slots: number }
 
-/** The same look-up as in orders/take-in.ts: product by id or external id, pool as the line names it or by the most specific route. In the order of the lines. */
+/**
+ * The same look-up as in orders/take-in.ts: product by id or external id, pool as the line names it or by the most specific route.
+ * In the order of the lines.
+ */
 export async function findRoutes (reader: Reader, account_id: string, order: Routable): Promise<Found[]> {
   const { rows } = await sql<Found>`
     select f.product_id, p.id as pool_id, case p.quantity_rule when 'line' then 1 else l.quantity end as slots
