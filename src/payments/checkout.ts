@@ -16,7 +16,7 @@ export interface Checking {
   now: Date
   /** how old, and how far in the future, an event may say to be; of checkouts that sign a time */
   tolerance_ms: number
-  /** a GET for what the signature is checked with (PayPal's certificates); @throws Problem signature-invalid */
+  /** a GET for what the signature is checked with (PayPal's certificates), kept for hours; @throws Problem signature-invalid, or unavailable: none of it was answered */
   fetchText: (url: string) => Promise<string>
 }
 
@@ -28,6 +28,8 @@ export interface SourceOptions {
   api_url?: string
   /** whether there is a key to the checkout's API */
   has_api_key?: boolean
+  /** CIDR networks that its webhooks come from; none: from anywhere */
+  allowed_networks?: string[]
 }
 
 /** A verified event as it is translated; a replay has the same. `answers`: what the look-ups were answered, by name; undefined: nothing was asked yet. */
@@ -100,8 +102,15 @@ export interface Checkout {
   secret: { make?: () => string, pattern: RegExp, form: string }
   /** of a checkout that signs a time. Milliseconds, either way */
   tolerance_ms?: number
-  /** its API, for look-ups: where it is, and the headers that show the vendor's key */
-  api?: { url: string, headers: (key: string) => Record<string, string> }
+  /**
+   * Its API, for look-ups: where it is, and the headers that show the vendor's key. `token`: a key that has to be exchanged first, by a POST
+   * whose answer's `access_token` is what `headers` is given in its stead.
+   */
+  api?: {
+    url: string
+    headers: (key: string) => Record<string, string>
+    token?: { path: string, headers: (key: string) => Record<string, string>, body: string }
+  }
   /** what it is answered when the event is kept and not processed yet. Default 202 */
   kept_status?: 200
   /** Whether this is not an event but the call by which the checkout tries the URL: answered 200, whoever sends it. */

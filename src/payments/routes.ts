@@ -7,6 +7,7 @@ import type { Intake } from '../orders/intake.js'
 import { documented } from '../plugins/openapi.js'
 import { list, listQuerySchema, listSchema } from '../plugins/rql/index.js'
 import { problem, ref } from '../plugins/schema.js'
+import type { Checkout } from './checkout.js'
 import { checkouts, type CheckoutKind } from './checkouts.js'
 import { findPaymentEvent, findStoredEvent, paymentEventsOf } from './find-event.js'
 import { findKept, keepEvent } from './keep-event.js'
@@ -50,7 +51,9 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = asyn
     }, async (request, reply) => {
       const body = request.body instanceof Buffer ? request.body : Buffer.alloc(0)
       const source = await sourceOf(request.params.id)
-      const verified = checkouts[source.kind].verify({ headers: request.headers, body }, source.secrets, new Date())
+      const checkout: Checkout = checkouts[source.kind]
+      const checking = { now: new Date(), tolerance_ms: checkout.tolerance_ms ?? 0, fetchText: () => Promise.reject(new Error('not built')) }
+      const verified = await checkout.verify({ headers: request.headers, body }, source.secrets, checking)
       const event: SourceEvent = { id: newId('PE'), ...verified, body }
       const outcome = await receiveEvent(intake, source, event)
       if (outcome.status !== 'processed') await inTransaction(app.db, (trx) => keepEvent(trx, source, event, outcome))
