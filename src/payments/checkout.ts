@@ -18,6 +18,8 @@ export interface Checking {
   tolerance_ms: number
   /** a GET for what the signature is checked with (PayPal's certificates), kept for hours; @throws Problem signature-invalid, or unavailable: none of it was answered */
   fetchText: (url: string) => Promise<string>
+  /** of the source's options, where the checkout's API is not at its usual place: what a signature is checked with may come from there too */
+  api_url?: string | undefined
 }
 
 /** What a vendor set for one payment source. */
@@ -122,9 +124,11 @@ export interface Checkout {
    */
   verify (webhook: RawWebhook, secrets: readonly string[], checking: Checking): Verified | Promise<Verified>
   /**
-   * Translates a verified event.
+   * Translates a verified event. Several facts: one body says them of one order or payment (WooCommerce's whole order, paid and partly refunded).
+   * They are taken in the order given, changes before what was paid, so that a new order is placed as it stands after them; the event is processed
+   * when all of them are. A fact is known by its event, kind and subject.
    *
    * @throws Problem  what is missing or wrong in it: the event is kept with that reason
    */
-  translate (webhook: StoredWebhook, options: SourceOptions): Fact
+  translate (webhook: StoredWebhook, options: SourceOptions): Fact | Fact[]
 }
