@@ -211,6 +211,41 @@ export interface Events {
   type: string;
 }
 
+export interface HeldLicenses {
+  account_id: string;
+  expires_at: Timestamp;
+  hold_id: string;
+  license_id: string;
+  line_number: number;
+  pool_id: string;
+  position: Int8;
+}
+
+export interface HoldLines {
+  account_id: string;
+  external_id: string;
+  hold_id: string;
+  number: number;
+  pool_id: string;
+  product_id: string;
+  quantity: number;
+  slots: number;
+}
+
+export interface Holds {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  currency: string;
+  ended_at: Timestamp | null;
+  expires_at: Timestamp;
+  external_id: string | null;
+  id: string;
+  mode: string;
+  order_id: string | null;
+  status: Generated<string>;
+}
+
 export interface Hubs {
   created_at: Generated<Timestamp>;
   description: Generated<string>;
@@ -256,6 +291,7 @@ export interface LicenseSightings {
 
 export interface LineItems {
   account_id: string;
+  ended_units: Generated<number>;
   external_id: string;
   fulfillment_status: string;
   id: string;
@@ -300,6 +336,14 @@ export interface Messages {
   updated_at: Generated<Timestamp>;
 }
 
+export interface OrderRefs {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  order_id: string;
+  ref: string;
+  source_id: string;
+}
+
 export interface Orders {
   account_id: string;
   created_at: Generated<Timestamp>;
@@ -308,11 +352,15 @@ export interface Orders {
   external_id: string;
   fulfillment_status: string;
   id: string;
+  is_held: Generated<boolean>;
   locale: string | null;
   mode: string;
   paid_at: Timestamp;
+  refunded_amount: Generated<Int8>;
+  said_paid_at: Timestamp | null;
   source_id: string;
   status: Generated<string>;
+  total_amount: Int8 | null;
 }
 
 export interface ParameterValues {
@@ -330,9 +378,13 @@ export interface ParameterValues {
 
 export interface PaymentEvents {
   account_id: string;
+  answers: Json | null;
+  attempts: Generated<number>;
   body: Buffer;
+  context: Generated<Json>;
   event_key: string;
   id: string;
+  next_attempt_at: Timestamp | null;
   occurred_at: Timestamp;
   order_id: string | null;
   processed_at: Timestamp | null;
@@ -343,6 +395,46 @@ export interface PaymentEvents {
   type: string;
 }
 
+export interface PaymentFacts {
+  account_id: string;
+  amount: Int8 | null;
+  created_at: Generated<Timestamp>;
+  event_id: string | null;
+  holds: Generated<boolean>;
+  id: Generated<string>;
+  is_cumulative: Generated<boolean>;
+  is_full: Generated<boolean>;
+  kind: string;
+  lines: Generated<Json>;
+  occurred_at: Timestamp;
+  order_id: string | null;
+  ref: string;
+  source_id: string;
+  subject: Generated<string>;
+}
+
+export interface PaymentReplays {
+  account_id: string;
+  claim_id: string | null;
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  cursor_id: string | null;
+  cursor_received_at: Timestamp | null;
+  done: Generated<number>;
+  event_status: string | null;
+  event_type: string | null;
+  failed: Generated<number>;
+  finished_at: Timestamp | null;
+  id: string;
+  next_attempt_at: Generated<Timestamp | null>;
+  processed: Generated<number>;
+  received_from: Timestamp;
+  received_to: Timestamp;
+  source_id: string | null;
+  status: Generated<string>;
+  total: number;
+}
+
 export interface PaymentSources {
   account_id: string;
   created_at: Generated<Timestamp>;
@@ -351,6 +443,8 @@ export interface PaymentSources {
   kind: string;
   mode: string;
   name: string;
+  options: Generated<Json>;
+  sealed_api_key: Buffer | null;
   updated_at: Generated<Timestamp>;
 }
 
@@ -468,6 +562,7 @@ export interface ProductRefs {
 
 export interface Products {
   account_id: string;
+  availability: Generated<string>;
   capabilities: Generated<Json>;
   category: Generated<Json>;
   created_at: Generated<Timestamp>;
@@ -555,6 +650,7 @@ export interface RequestWaits {
 export interface Slots {
   account_id: string;
   cancelled_at: Timestamp | null;
+  is_revoked: Generated<boolean>;
   line_item_id: string;
   unit: number;
 }
@@ -754,6 +850,9 @@ export interface DB {
   deliveries: Deliveries;
   delivery_attempts: DeliveryAttempts;
   events: Events;
+  held_licenses: HeldLicenses;
+  hold_lines: HoldLines;
+  holds: Holds;
   hubs: Hubs;
   idempotency_keys: IdempotencyKeys;
   license_sightings: LicenseSightings;
@@ -762,9 +861,12 @@ export interface DB {
   listings: Listings;
   marketplaces: Marketplaces;
   messages: Messages;
+  order_refs: OrderRefs;
   orders: Orders;
   parameter_values: ParameterValues;
   payment_events: PaymentEvents;
+  payment_facts: PaymentFacts;
+  payment_replays: PaymentReplays;
   payment_source_secrets: PaymentSourceSecrets;
   payment_sources: PaymentSources;
   pool_routes: PoolRoutes;

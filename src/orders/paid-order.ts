@@ -16,6 +16,14 @@ export interface PaidOrder {
   hold_id?: string | undefined
   /** the order that this one renews: its id, or its external_id at the same source */
   parent?: string | undefined
+  /** minor units, all lines with tax and discount: a refund of this much is a whole one */
+  total_amount?: number | undefined
+  /** other names that later events of the source call it by */
+  refs?: string[] | undefined
+  /** the order of another source that this payment is for: both meet in it */
+  same_as?: { source_id: string, external_id: string } | undefined
+  /** other lines come with other events: these are added to the order where it is known */
+  is_partial?: boolean | undefined
 }
 
 export interface Customer {
@@ -51,4 +59,8 @@ export interface ReceivedEvent {
   type: string
   occurred_at: string
   body: Buffer
+  /** what only the headers said; default none */
+  context?: Record<string, string> | undefined
+  /** what the checkout was asked and answered, of an event that needed it */
+  answers?: Record<string, unknown> | undefined
 }
