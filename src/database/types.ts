@@ -189,6 +189,7 @@ export interface Deliveries {
   sent_at: Timestamp | null;
   status: Generated<string>;
   to: string;
+  words: Json | null;
 }
 
 export interface DeliveryAttempts {
@@ -390,6 +391,7 @@ export interface PaymentEvents {
   processed_at: Timestamp | null;
   reason: string | null;
   received_at: Generated<Timestamp>;
+  ref: string | null;
   source_id: string;
   status: string;
   type: string;
@@ -556,6 +558,7 @@ export interface ProductParameters {
 
 export interface ProductRefs {
   account_id: string;
+  is_informational: Generated<boolean>;
   product_id: string;
   ref: string;
 }
@@ -579,6 +582,17 @@ export interface Products {
   status: Generated<string>;
   updated_at: Generated<Timestamp>;
   version: Generated<number>;
+}
+
+export interface ProductSupplies {
+  account_id: string;
+  modes: string[];
+  pool_id: string | null;
+  product_id: string;
+  sealed_secret: Buffer | null;
+  settings: Generated<Json>;
+  step: number;
+  type: string;
 }
 
 export interface ProductTemplates {
@@ -669,6 +683,29 @@ export interface Stock {
   license_id: string;
   pool_id: string;
   position: Int8;
+}
+
+export interface SupplyOrders {
+  account_id: string;
+  attempts: Generated<number>;
+  batch_id: string | null;
+  claim_id: string | null;
+  created_at: Generated<Timestamp>;
+  finished_at: Timestamp | null;
+  id: Generated<string>;
+  last_error: string | null;
+  line_item_id: string;
+  mode: string;
+  next_attempt_at: Generated<Timestamp | null>;
+  number: number;
+  order_id: string;
+  pool_id: string;
+  product_id: string;
+  quantity: number;
+  round: Generated<number>;
+  status: Generated<string>;
+  step: number;
+  type: string;
 }
 
 export interface TierAccountRequests {
@@ -876,6 +913,7 @@ export interface DB {
   product_items: ProductItems;
   product_parameters: ProductParameters;
   product_refs: ProductRefs;
+  product_supplies: ProductSupplies;
   product_templates: ProductTemplates;
   product_versions: ProductVersions;
   products: Products;
@@ -885,6 +923,7 @@ export interface DB {
   slots: Slots;
   staged_licenses: StagedLicenses;
   stock: Stock;
+  supply_orders: SupplyOrders;
   tier_account_requests: TierAccountRequests;
   tier_account_versions: TierAccountVersions;
   tier_accounts: TierAccounts;
