@@ -21,6 +21,10 @@ const USAGE = `usage: latchkey <command>
   load <pool> <file>     load a file of licenses, one per line (.csv and .json are read as such)
        [--strict]        refuse all if one line is bad
        [--dry-run]       change nothing
+  import <file> --from <system> --pool <pool>
+                         import licenses that another system exported: lmfwc, wcsn, keygen or txt
+       [--with-sold]     know the sold ones too, so that they are never sold again
+       [--dry-run]       change nothing
   fsck [--open]          check every invariant of the database; --open opens every sealed license too
 
   --help, --version
@@ -36,8 +40,10 @@ interface Command {
   /** names of the arguments that must follow */
   arguments?: readonly string[]
   options?: readonly string[]
-  /** resolves to the exit code, or to nothing when it is 0 or the process goes on */
-  run (args: readonly string[], flags: ReadonlySet<string>): Promise<number | void>
+  /** names of options that have a value and must be given */
+  values?: readonly string[]
+  /** resolves to the exit code, or to nothing when it is 0 or the process goes on. `values`: of the options that have one */
+  run (args: readonly string[], flags: ReadonlySet<string>, values: Readonly<Record<string, string>>): Promise<number | void>
 }
 
 const serve = async (role: 'serve' | 'api' | 'worker'): Promise<void> => (await import('./commands/serve.js')).serveCommand(readConfig(), role)
@@ -63,17 +69,27 @@ const commands: Record<string, Command> = {
     run: async ([pool_id = '', file = ''], flags) => (await import('./commands/load.js'))
       .loadCommand(readConfig(), { pool_id, file, strict: flags.has('strict'), dry_run: flags.has('dry-run') }),
   },
+  import: {
+    arguments: ['file'],
+    options: ['with-sold', 'dry-run'],
+    values: ['from', 'pool'],
+    run: async ([file = ''], flags, { from = '', pool: pool_id = '' }) => (await import('./commands/import.js'))
+      .importCommand(readConfig(), { from, pool_id, file, with_sold: flags.has('with-sold'), dry_run: flags.has('dry-run') }),
+  },
   fsck: {
     options: ['open'],
     run: async (_args, flags) => (await import('./commands/fsck.js')).fsckCommand(readConfig(), { open: flags.has('open') }),
   },
 }
 
-function parse (argv: string[]): { command: Command, args: string[], flags: Set<string> } {
+function parse (argv: string[]): { command: Command, args: string[], flags: Set<string>, values: Record<string, string> } {
   const name = argv[0]?.startsWith('-') === false ? argv[0] : 'serve'
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command === undefined) throw new UsageError(`there is no command "${name}"`)
-  const options: ParseArgsConfig['options'] = Object.fromEntries((command.options ?? []).map((option) => [option, { type: 'boolean' }]))
+  const valued = command.values ?? []
+  const options: ParseArgsConfig['options'] = Object.fromEntries([
+    ...(command.options ?? []).map((option) => [option, { type: 'boolean' }]), ...valued.map((option) => [option, { type: 'string' }]),
+  ])
   let parsed: { positionals: string[], values: object }
   try {
     parsed = parseArgs({ args: name === argv[0] ? argv.slice(1) : argv, options, allowPositionals: true })
@@ -82,7 +98,10 @@ function parse (argv: string[]): { command: Command, args: string[], flags: Set<
   }
   const wanted = command.arguments ?? []
   if (parsed.positionals.length !== wanted.length) throw new UsageError(`${name} takes ${wanted.length === 0 ? 'no arguments' : wanted.map((argument) => `<${argument}>`).join(' ')}`)
-  return { command, args: parsed.positionals, flags: new Set(Object.keys(parsed.values)) }
+  const values = Object.fromEntries(Object.entries(parsed.values).filter(([option]) => valued.includes(option))) as Record<string, string>
+  const missing = valued.filter((option) => values[option] === undefined)
+  if (missing.length > 0) throw new UsageError(`${name} needs ${missing.map((option) => `--${option}`).join(' and ')}`)
+  return { command, args: parsed.positionals, flags: new Set(Object.keys(parsed.values)), values }
 }
 
 async function main (argv: string[]): Promise<number> {
@@ -95,8 +114,8 @@ async function main (argv: string[]): Promise<number> {
     return 0
   }
   try {
-    const { command, args, flags } = parse(argv)
-    return await command.run(args, flags) ?? 0
+    const { command, args, flags, values } = parse(argv)
+    return await command.run(args, flags, values) ?? 0
   } catch (error) {
     if (error instanceof UsageError) {
       process.stderr.write(`latchkey: ${error.message}\n\n${USAGE}`)

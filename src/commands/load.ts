@@ -1,9 +1,10 @@
-import { createReadStream, statSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import path from 'node:path'
 import type { Config } from '../config.js'
 import { loadLicenses, type LoadFormat } from '../licenses/load.js'
 import type { LoadReport } from '../licenses/merge.js'
 import { COMMAND_TIMEOUTS, openDatabase, requireMigrated } from './database.js'
+import { sizeOf } from './file-size.js'
 import { loadKeyring } from './key-material.js'
 import { showProgress } from './progress.js'
 import { Refused } from './refused.js'
@@ -46,14 +47,6 @@ export async function loadCommand (config: Config, { pool_id, file, strict, dry_
   } finally {
     await close()
   }
-}
-
-function sizeOf (file: string): number {
-  try {
-    const stat = statSync(file)
-    if (stat.isFile()) return stat.size
-  } catch { /* said below */ }
-  throw new Refused(`${file} is not a file that can be read`)
 }
 
 async function * counted (stream: AsyncIterable<Buffer>, read: { bytes: number }): AsyncGenerator<Buffer> {

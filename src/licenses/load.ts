@@ -9,6 +9,7 @@ import { Problem } from '../problems.js'
 import type { Keyring } from '../sealing.js'
 import { dropStaging } from './drop-staging.js'
 import { findBatch } from './find-batch.js'
+import type { LoadLine } from './key-rules.js'
 import { DryRun, MergeBusy, mergeBatch, type LoadReport } from './merge.js'
 import { readBytes } from './read-bytes.js'
 import { readCsv } from './read-csv.js'
@@ -23,6 +24,7 @@ const LOCK_NOT_AVAILABLE = '55P03'
 
 const readers = { text: readText, csv: readCsv, json: readJson }
 export type LoadFormat = keyof typeof readers
+type LineReader = (bytes: AsyncIterable<Buffer>) => AsyncIterable<LoadLine[]>
 
 export interface Load {
   db: Kysely<Database>
@@ -31,7 +33,8 @@ export interface Load {
   pool_id: string
   /** the bytes of the file as they come */
   bytes: AsyncIterable<Buffer>
-  format: LoadFormat
+  /** or how another format is read, from bytes without a byte order mark */
+  format: LoadFormat | LineReader
   /** the file's or supplier's name */
   source?: string | undefined
   /** the API key, or 'cli' */
@@ -40,6 +43,8 @@ export interface Load {
   strict?: boolean
   /** finds out and changes nothing */
   dry_run?: boolean
+  /** the licenses are known and never sold: they are withdrawn as they are loaded, for this reason */
+  withdrawn_for?: string | undefined
   /** called with the number of lines read so far */
   onProgress?: (lines: number) => void
   /** runs the merge in a transaction; a caller with an Idempotency-Key makes it run once, for the file of this checksum */
@@ -57,7 +62,8 @@ export async function loadLicenses (load: Load): Promise<LoadReport> {
   const batch = await beginBatch(load)
   const hash = createHash('sha256')
   try {
-    const read = readers[load.format](readBytes(hashed(load.bytes, hash)))
+    const reader = typeof load.format === 'function' ? load.format : readers[load.format]
+    const read = reader(readBytes(hashed(load.bytes, hash)))
     const staged = await stageLines(load.db, load.keyring, batch, read, load.onProgress)
     const report = await merge(load, batch, staged, hash.digest())
     await dropStaging(load.db, batch.account_id, batch.batch_id)
@@ -92,13 +98,13 @@ async function * hashed (bytes: AsyncIterable<Buffer>, hash: Hash): AsyncGenerat
 
 /** Waits for other loads outside of any transaction. Returns the stored report where the same load was done before. */
 async function merge (load: Load, batch: StagedBatch, staged: Staged, sha256: Buffer): Promise<LoadReport> {
-  const { db, created_by: actor, strict = false, dry_run = false } = load
+  const { db, created_by: actor, strict = false, dry_run = false, withdrawn_for } = load
   const commit = load.commit === undefined || dry_run ? plainCommit(db) : load.commit
   const give_up_at = Date.now() + MERGE_WAIT_MS
   for (;;) {
     try {
       const { id } = await commit(sha256, async (trx) => {
-        await mergeBatch(trx, batch, { staged, sha256, actor, strict, dry_run })
+        await mergeBatch(trx, batch, { staged, sha256, actor, strict, dry_run, withdrawn_for })
         return { id: batch.batch_id, status: 201 }
       })
       return await reportOf(db, batch.account_id, id)

@@ -8,7 +8,15 @@ import { LISTED_MAX, type ReportLine, type Staged, type StagedBatch } from './st
 /** One statement of a merge handles about so many licenses, and so stays far below statement_timeout. */
 const SLICE_LICENSES = 20_000
 
-export interface MergeOptions { staged: Staged, sha256: Buffer, actor: string, strict: boolean, dry_run: boolean }
+export interface MergeOptions {
+  staged: Staged
+  sha256: Buffer
+  actor: string
+  strict: boolean
+  dry_run: boolean
+  /** why the licenses are withdrawn as they are loaded; undefined: they go into stock */
+  withdrawn_for?: string | undefined
+}
 /** The answer to a load. Counts are complete, lists hold the first 1,000; a reason never repeats the text of a line. */
 export interface LoadReport {
   /** null: a dry run, nothing was changed */
@@ -53,7 +61,9 @@ export async function mergeBatch (trx: Transaction<Database>, batch: StagedBatch
     throw new Problem('load-refused', { params: { ...report, batch_id: null, loaded: 0 } })
   }
   if (dry_run) throw new DryRun(report)
-  if (loaded > 0) {
+  if (loaded > 0 && options.withdrawn_for !== undefined) {
+    await addWithdrawn(trx, batch, options.withdrawn_for, options.actor)
+  } else if (loaded > 0) {
     await addStock(trx, batch, staged.last_line)
     await fillPool(trx, batch.account_id, batch.pool_id)
   }
@@ -133,6 +143,14 @@ async function addStock (trx: Transaction<Database>, { account_id, batch_id, poo
       where account_id = ${account_id} and batch_id = ${batch_id} and line > ${after} and line <= ${after + SLICE_LICENSES}
       order by line`.execute(trx)
   }
+}
+
+/** They were sold elsewhere: the account has them, so that they are duplicates from now on, and nobody ever gets them. */
+async function addWithdrawn (trx: Transaction<Database>, { account_id, batch_id, pool_id }: StagedBatch, reason: string, actor: string): Promise<void> {
+  await sql`
+    insert into withdrawals (account_id, license_id, pool_id, reason, created_by)
+    select ${account_id}, license_id, ${pool_id}, ${reason}, ${actor} from staged_licenses
+    where account_id = ${account_id} and batch_id = ${batch_id}`.execute(trx)
 }
 
 async function closeBatch (trx: Transaction<Database>, batch: StagedBatch, report: LoadReport, { sha256, actor }: MergeOptions): Promise<void> {

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { LoadReport } from '../../src/licenses/merge.js'
 import { inTransaction } from '../../src/database/transaction.js'
-import { loadLicenses, type Load } from '../../src/licenses/load.js'
+import { loadLicenses, type LoadFormat } from '../../src/licenses/load.js'
 import { sweepStaging } from '../../src/licenses/sweep-staging.js'
 import { testApp, type TestApp } from '../support/app.js'
 import { vendorShop } from '../support/fixtures.js'
@@ -30,14 +30,14 @@ t.test('any valid lines round-trip, in chunks of any size', async (t) => {
   const service = await testApp(t)
   const key = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((text) => !/[\p{Cc}\p{Surrogate}]/u.test(text) && /[^ \t]/.test(text))
   const asText = (keys: string[], end: string): string => keys.map((one) => one + end).join('')
-  const formats: Record<Load['format'], (keys: string[], end: string) => string> = {
+  const formats: Record<LoadFormat, (keys: string[], end: string) => string> = {
     text: asText,
     csv: (keys, end) => asText(['note,license', ...keys.map((one) => `n,"${one.replaceAll('"', '""')}"`)], end),
     json: (keys) => JSON.stringify({ licenses: keys }),
   }
   const property = fc.asyncProperty(
     fc.uniqueArray(key, { minLength: 1, maxLength: 30, comparator: (a, b) => Buffer.from(a).equals(Buffer.from(b)) }),
-    fc.constantFrom('\n', '\r\n'), fc.boolean(), fc.integer({ min: 1, max: 50 }), fc.constantFrom<Load['format']>('text', 'csv', 'json'),
+    fc.constantFrom('\n', '\r\n'), fc.boolean(), fc.integer({ min: 1, max: 50 }), fc.constantFrom<LoadFormat>('text', 'csv', 'json'),
     async (keys, end, marked, size, format) => {
       const { account_id } = await vendorShop(service.db)
       const pool_id = await addPool(service, { account_id })
@@ -276,7 +276,7 @@ t.test('memory stays bounded', async (t) => {
   t.ok(peak - before < 200e6, 'half of the 400 MB that came in, at most')
 })
 
-interface Loading { account_id?: string, pool_id: string, bytes: Load['bytes'], format?: Load['format'], onProgress?: NonNullable<Load['onProgress']> }
+interface Loading { account_id?: string, pool_id: string, bytes: Load['bytes'], format?: LoadFormat, onProgress?: NonNullable<Load['onProgress']> }
 
 async function loadBytes ({ db, keyring, vendor }: TestApp, { account_id = vendor.account_id, format = 'text', ...rest }: Loading): Promise<LoadReport> {
   return loadLicenses({ db, keyring, account_id, format, created_by: 'cli', ...rest })
