@@ -9,6 +9,9 @@ import type { Fact, TranslatedOrder } from './checkout.js'
 export const Id = Type.Unsafe<number | string>({ type: ['integer', 'string'], minLength: 1, maxLength: 255, minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 export const MaybeId = Type.Optional(Nullable(Id))
 export const MaybeText = Type.Optional(Nullable(Type.String()))
+/** Texts that may be absent or null, by name. */
+export const texts = <const K extends string> (...names: K[]): Record<K, typeof MaybeText> =>
+  Object.fromEntries(names.map((name) => [name, MaybeText])) as Record<K, typeof MaybeText>
 export const Quantity = Type.Integer({ minimum: 1, maximum: 10_000 })
 export const Currency = Type.String({ pattern: '^[A-Za-z]{3}$' })
 

@@ -5,16 +5,14 @@ import { parseJson } from '../plugins/json-body.js'
 import { Nullable } from '../plugins/schema.js'
 import { checked } from './checked.js'
 import type { Checkout, Fact, OrderChange, RawWebhook, TranslatedOrder } from './checkout.js'
-import { Currency, customerOf, factsOf, fault, Id, localeOf, MaybeId, MaybeText, namesOf, peek, Quantity, tiesOf } from './foreign.js'
+import { Currency, customerOf, factsOf, fault, Id, localeOf, MaybeId, MaybeText, namesOf, peek, Quantity, texts, tiesOf } from './foreign.js'
 import { minorUnits } from './minor-units.js'
 import { assertSigned, headerOf, hmac, refused } from './signatures.js'
 
 // Signed is the raw body, in base64, with the client secret of the app; no time. The topic is in a header, which nothing signs: hence what a body
 // says of itself is looked at too. Shopify's newer kind of webhooks has the same headers without `X-`.
 
-const Address = Nullable(Type.Object({
-  first_name: MaybeText, last_name: MaybeText, company: MaybeText, phone: MaybeText, country_code: MaybeText, city: MaybeText, zip: MaybeText, address1: MaybeText,
-}))
+const Address = Nullable(Type.Object(texts('first_name', 'last_name', 'company', 'phone', 'country_code', 'city', 'zip', 'address1')))
 const Line = Type.Object({
   id: Id,
   sku: MaybeText,
@@ -28,18 +26,17 @@ const Refund = Type.Object({
   id: Id,
   created_at: MaybeText,
   refund_line_items: Type.Optional(Type.Array(Type.Object({ line_item_id: Id, quantity: Quantity }))),
-  transactions: Type.Optional(Type.Array(Type.Object({ kind: Type.String(), status: Type.String(), amount: Type.String(), currency: Type.Optional(Currency) }))),
+  transactions: Type.Optional(Type.Array(Type.Object({
+    kind: Type.String(), status: Type.String(), amount: Type.String(), currency: Type.Optional(Currency),
+  }))),
 })
 const Order = Type.Object({
   id: Id,
   currency: Currency,
   financial_status: MaybeText,
   total_price: Type.String(),
-  email: MaybeText,
-  contact_email: MaybeText,
-  phone: MaybeText,
-  customer_locale: MaybeText,
-  customer: Type.Optional(Nullable(Type.Object({ first_name: MaybeText, last_name: MaybeText }))),
+  ...texts('email', 'contact_email', 'phone', 'customer_locale'),
+  customer: Type.Optional(Nullable(Type.Object(texts('first_name', 'last_name')))),
   billing_address: Type.Optional(Address),
   note_attributes: Type.Optional(Type.Array(Type.Object({ name: Type.String(), value: Type.Unknown() }))),
   line_items: Type.Array(Line),
