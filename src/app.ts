@@ -14,6 +14,7 @@ import { hubRoutes } from './distribution/hubs/routes.js'
 import { listingRoutes } from './distribution/listings/routes.js'
 import { marketplaceRoutes } from './distribution/marketplaces/routes.js'
 import { eventRoutes } from './events/routes.js'
+import { holdRoutes } from './holds/routes.js'
 import { licenseRoutes } from './licenses/routes.js'
 import type { Intake } from './orders/intake.js'
 import { orderRoutes } from './orders/routes.js'
@@ -98,6 +99,7 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
     for (const routes of CONNECT_ROUTES) await connect.register(routes)
   }, { prefix: '/v1' })
   await app.register(poolRoutes, { prefix: '/v1' })
+  await app.register(holdRoutes, { prefix: '/v1' })
   await app.register(orderRoutes, { prefix: '/v1', intake })
   await app.register(paymentRoutes, { prefix: '/v1', intake })
   await app.register(paymentSourceRoutes, { prefix: '/v1' })

@@ -10,6 +10,7 @@ import { inTransaction } from './database/transaction.js'
 import { claimDeliveries, type ClaimedDelivery } from './deliveries/claim.js'
 import { sendDelivery, type Log, type Post } from './deliveries/send.js'
 import { waitForWake } from './deliveries/wake.js'
+import { poolsOfExpired, reclaimExpired } from './holds/reclaim.js'
 import { fillPool } from './licenses/fill.js'
 import { reshelve, strandedPools, waitingPools } from './licenses/reshelve.js'
 import { sweepStaging } from './licenses/sweep-staging.js'
@@ -47,6 +48,7 @@ const jobs: readonly Job[] = [
   ['purge webhook messages', HOUR, purgeMessages],
   ['reshelve stranded stock', 30 * SECOND, (db) => inEach(db, strandedPools, reshelve)],
   ['fill backorders', 30 * SECOND, (db) => inEach(db, waitingPools, (trx, { account_id, pool_id }) => fillPool(trx, account_id, pool_id))],
+  ['end expired holds', 5 * SECOND, (db) => inEach(db, poolsOfExpired, (trx, { account_id, pool_id }) => reclaimExpired(trx, account_id, [pool_id]))],
   ['sweep staging', MINUTE, sweepAll],
   ['approve filled requests', SECOND, (db, keyring) => inEach(db, findFilled, (trx, found) => approveFilledRequest(trx, keyring, found))],
   ['make scheduled requests pending', 5 * SECOND, (db, keyring) => inEach(db, findDue, (trx, found) => becomeDue(trx, keyring, found))],

@@ -1,7 +1,7 @@
 /** Everything an API key can be allowed to do. A route names one; a key holds some. */
 export const PERMISSIONS = [
   'accounts:read', 'accounts:write', 'accounts:rename', 'api-keys:read', 'api-keys:write', 'products:read', 'products:write', 'pools:read', 'pools:write',
-  'licenses:read', 'licenses:load', 'licenses:reveal', 'licenses:withdraw', 'orders:read', 'orders:write', 'orders:resend',
+  'licenses:read', 'licenses:load', 'licenses:reveal', 'licenses:withdraw', 'orders:read', 'orders:write', 'orders:resend', 'holds:read', 'holds:write',
   'payment-sources:read', 'payment-sources:write', 'payment-events:read', 'payment-events:replay', 'deliveries:read', 'events:read',
   'marketplaces:read', 'marketplaces:write', 'requests:read', 'requests:write', 'requests:approve', 'tiers:read', 'tiers:write',
   'subscriptions:read', 'subscriptions:write', 'conversations:read', 'conversations:write', 'webhooks:read', 'webhooks:write',
@@ -17,6 +17,6 @@ export const PRESETS = {
     'accounts:read', 'products:read', 'events:read', 'marketplaces:read', 'marketplaces:write', 'requests:read', 'requests:write', 'tiers:read', 'tiers:write',
     'subscriptions:read', 'subscriptions:write', 'conversations:read', 'conversations:write', 'webhooks:read', 'webhooks:write',
   ],
-  checkout: ['products:read', 'pools:read', 'orders:read', 'orders:write'],
+  checkout: ['products:read', 'pools:read', 'holds:read', 'holds:write', 'orders:read', 'orders:write'],
 } as const satisfies Record<string, readonly Permission[]>
 export type Preset = keyof typeof PRESETS

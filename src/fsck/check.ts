@@ -10,9 +10,10 @@ export interface Check {
   broken: RawBuilder<{ id: string }>
 }
 
-/** Where every license is now. Held and expired licenses do not exist yet: when they do, they are two more lines here. */
+/** Where every license is now. Expired licenses do not exist yet: when they do, they are another line here. */
 export const states = sql`
   select account_id, license_id, pool_id, 'available' as state from stock
+  union all select account_id, license_id, pool_id, 'held' from held_licenses
   union all select account_id, license_id, pool_id, case when ended_as is null then 'allocated' else 'revoked' end from allocations
     where ended_as is null or ended_as = 'revoked'
   union all select account_id, license_id, pool_id, 'withdrawn' from withdrawals`

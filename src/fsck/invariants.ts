@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely'
 import type { Database } from '../database/connect.js'
 import type { Check } from './check.js'
 import { deliveryChecks } from './deliveries.js'
+import { holdChecks } from './holds.js'
 import { licenseChecks } from './licenses.js'
 import { orderChecks } from './orders.js'
 import { requestChecks } from './requests.js'
@@ -13,7 +14,7 @@ export interface Violation { check: string, total: number, ids: string[] }
 /** One invariant, looked at. `rows`: how many the table has. */
 export interface Finding { check: string, rows: number, violation: Violation | undefined }
 
-export const checks: readonly Check[] = [...licenseChecks, ...orderChecks, ...deliveryChecks, ...requestChecks, ...webhookChecks]
+export const checks: readonly Check[] = [...licenseChecks, ...holdChecks, ...orderChecks, ...deliveryChecks, ...requestChecks, ...webhookChecks]
 
 const IDS_MAX = 10
 

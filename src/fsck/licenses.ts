@@ -4,7 +4,7 @@ import { states, type Check } from './check.js'
 /** Conservation: what was loaded is all there, in one place each. */
 export const licenseChecks: readonly Check[] = [
   {
-    name: 'every license is in exactly one state: available, allocated, revoked or withdrawn',
+    name: 'every license is in exactly one state: available, held, allocated, revoked or withdrawn',
     over: 'licenses',
     broken: sql`
       select l.id || ' has ' || coalesce(s.states, 'none') as id
@@ -13,7 +13,7 @@ export const licenseChecks: readonly Check[] = [
         on s.account_id = l.account_id and s.license_id = l.id
       where s.n is distinct from 1`,
   }, {
-    name: 'whatever is in stock, allocated or withdrawn was loaded into that pool',
+    name: 'whatever is in stock, held, allocated or withdrawn was loaded into that pool',
     over: 'licenses',
     broken: sql`
       select s.license_id || ' ' || s.state as id
@@ -51,12 +51,16 @@ export const licenseChecks: readonly Check[] = [
       select p.id from pools p
       where p.next_position <= greatest(
         (select max(position) from stock s where s.account_id = p.account_id and s.pool_id = p.id),
+        (select max(position) from held_licenses h where h.account_id = p.account_id and h.pool_id = p.id),
         (select max(position) from allocations a where a.account_id = p.account_id and a.pool_id = p.id))`,
   }, {
-    name: 'no position in stock was allocated before',
+    name: 'no position in stock or held was allocated before, and none is both',
     over: 'stock',
     broken: sql`
-      select s.license_id as id from stock s join allocations a on a.account_id = s.account_id and a.pool_id = s.pool_id and a.position = s.position`,
+      select h.license_id as id from held_licenses h join (
+        select account_id, pool_id, position from stock union all select account_id, pool_id, position from allocations) p using (account_id, pool_id, position)
+      union all
+      select s.license_id from stock s join allocations a on a.account_id = s.account_id and a.pool_id = s.pool_id and a.position = s.position`,
   }, {
     name: 'what its holder may have seen was not released',
     over: 'allocations',

@@ -4,7 +4,7 @@ import { Problem } from '../problems.js'
 import { open, type Keyring } from '../sealing.js'
 import { maskKey } from './mask.js'
 
-export const LICENSE_STATES = ['available', 'allocated', 'revoked', 'withdrawn'] as const
+export const LICENSE_STATES = ['available', 'held', 'allocated', 'revoked', 'withdrawn'] as const
 
 interface LicenseRow {
   id: string
@@ -25,11 +25,12 @@ interface LicenseRow {
 export function selectLicenses (db: Reader, account_id: string): SelectQueryBuilder<{ l: LicenseRow }, 'l', LicenseRow> {
   const licenses = sql<LicenseRow>`(
     select l.id, l.pool_id, l.batch_id, l.line, l.mode, l.sealed, l.created_at, a.order_id, a.line_item_id, a.unit, a.allocated_at,
-      case when w.license_id is not null then 'withdrawn' when s.license_id is not null then 'available'
+      case when w.license_id is not null then 'withdrawn' when s.license_id is not null then 'available' when h.license_id is not null then 'held'
         when a.ended_as = 'revoked' then 'revoked' else 'allocated' end as state
     from licenses l
     left join withdrawals w on w.account_id = l.account_id and w.license_id = l.id
     left join stock s on s.account_id = l.account_id and s.license_id = l.id
+    left join held_licenses h on h.account_id = l.account_id and h.license_id = l.id
     left join allocations a on a.account_id = l.account_id and a.license_id = l.id and (a.ended_as is null or a.ended_as = 'revoked')
     where l.account_id = ${account_id})`.as<'l'>('l')
   return db.selectFrom(licenses).selectAll('l') as unknown as SelectQueryBuilder<{ l: LicenseRow }, 'l', LicenseRow>

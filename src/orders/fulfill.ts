@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
+import { reclaimExpired } from '../holds/reclaim.js'
 import { fillPool, lockPools } from '../licenses/fill.js'
 import { refreshFulfillment } from '../licenses/fulfillment.js'
 import { Problem } from '../problems.js'
@@ -18,6 +19,7 @@ export async function fulfill (
   trx: Transaction<Database>, account_id: string, order_id: string, lines: readonly WaitingLine[], refusable: boolean
 ): Promise<void> {
   const policies = await lockPools(trx, account_id, lines.map((line) => line.pool_id))
+  await reclaimExpired(trx, account_id, [...policies.keys()])
   const waiting = await trx.selectFrom('backorders').select('pool_id').distinct()
     .where('account_id', '=', account_id).where('pool_id', 'in', [...policies.keys()]).execute()
   // Somebody waits already: then the stock does not cover the head, and nothing behind it may be served.
@@ -55,7 +57,10 @@ async function shortOf (trx: Transaction<Database>, account_id: string, lines: r
 
 async function leaveUnfulfilled (trx: Transaction<Database>, account_id: string, line_item_ids: readonly string[]): Promise<void> {
   await trx.deleteFrom('backorders').where('account_id', '=', account_id).where('line_item_id', 'in', line_item_ids).execute()
-  await trx.updateTable('line_items').set({ fulfillment_status: 'unfulfilled' }).where('account_id', '=', account_id).where('id', 'in', line_item_ids).execute()
+  // a hold may have given it some
+  const is_partial = sql`exists (select from allocations a where a.account_id = line_items.account_id and a.line_item_id = line_items.id and a.ended_as is null)`
+  await trx.updateTable('line_items').set({ fulfillment_status: sql<string>`case when ${is_partial} then 'partial' else 'unfulfilled' end` })
+    .where('account_id', '=', account_id).where('id', 'in', line_item_ids).execute()
 }
 
 async function recordShortage (

@@ -7,6 +7,7 @@ import { fulfill, type WaitingLine } from './fulfill.js'
 import { lockOrder } from './lock-order.js'
 import type { PaidOrder } from './paid-order.js'
 import { findProcessed, recordProcessed } from './record-processed.js'
+import { fulfillFromHold } from './fulfill-from-hold.js'
 import type { Arrival } from './take-in.js'
 
 /**
@@ -32,11 +33,13 @@ export async function placeOrder (trx: Transaction<Database>, arrival: Arrival):
     .onConflict((conflict) => conflict.constraint('orders_once').doNothing()).returning('id').executeTakeFirst()
   const id = inserted === undefined ? await findSameOrder(trx, account_id, order) : order_id
   if (inserted !== undefined) {
-    const lines = await routeLines(trx, account_id, order)
-    await insertLines(trx, account_id, order_id, order, lines)
+    const routed = await routeLines(trx, account_id, order)
+    await insertLines(trx, account_id, order_id, order, routed)
+    const lines = routed.map((line, index) => ({ ...line, id: lineItemId(order_id, index) }))
     await recordEvent(trx, { account_id, type: 'order.paid', subject_id: id, actor })
     const refusable = event === undefined && arrival.keep !== true
-    await fulfill(trx, account_id, order_id, lines.map((line, index) => ({ ...line, id: lineItemId(order_id, index) })), refusable)
+    if (hold_id === undefined) await fulfill(trx, account_id, order_id, lines, refusable)
+    else await fulfillFromHold(trx, { account_id, order_id, hold_id, mode: order.mode, actor, lines, refusable })
   }
   if (event !== undefined) await recordProcessed(trx, account_id, event, id)
   return { id, created: inserted !== undefined }
@@ -64,15 +67,18 @@ function lineItemId (order_id: string, index: number): string {
 async function retryUnfulfilled (trx: Transaction<Database>, account_id: string, order_id: string): Promise<void> {
   await lockOrder(trx, account_id, order_id)
   const { rows: lines } = await sql<WaitingLine>`
-    select l.id, l.pool_id,
-      (select count(*)::int from slots s where s.account_id = l.account_id and s.line_item_id = l.id and s.cancelled_at is null) as slots
+    select l.id, l.pool_id, w.slots
     from orders o
     join line_items l on l.account_id = o.account_id and l.order_id = o.id
-    where o.account_id = ${account_id} and o.id = ${order_id} and o.status = 'paid' and l.fulfillment_status = 'unfulfilled'
+    cross join lateral (
+      select count(*)::int as slots from slots s where s.account_id = l.account_id and s.line_item_id = l.id and s.cancelled_at is null
+        and not exists (select from allocations a where a.account_id = s.account_id and a.line_item_id = s.line_item_id and a.unit = s.unit and a.ended_as is null)) w
+    where o.account_id = ${account_id} and o.id = ${order_id} and o.status = 'paid' and w.slots > 0
+      and not exists (select from backorders b where b.account_id = l.account_id and b.line_item_id = l.id)
     order by l.id`.execute(trx)
   if (lines.length === 0) return
-  await trx.updateTable('line_items').set({ fulfillment_status: 'backordered' })
-    .where('account_id', '=', account_id).where('id', 'in', lines.map((line) => line.id)).execute()
+  await trx.updateTable('line_items').set({ fulfillment_status: 'backordered' }).where('account_id', '=', account_id)
+    .where('id', 'in', lines.map((line) => line.id)).where('fulfillment_status', '=', 'unfulfilled').execute()
   await fulfill(trx, account_id, order_id, lines, false)
 }
 

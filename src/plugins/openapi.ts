@@ -21,6 +21,7 @@ const TAGS = {
   pools: 'Stock of interchangeable licenses, and which order lines it serves',
   licenses: 'License keys: loaded, listed masked, revealed, withdrawn',
   batches: 'Loads of licenses',
+  holds: 'Licenses set aside for checkout sessions that are not paid yet, and what is in stock',
   orders: 'Paid purchases and what they were given',
   'payment-sources': 'Checkouts that post payment webhooks',
   payments: 'Webhooks of checkouts',

@@ -24,7 +24,7 @@ async function countStock (db: Reader, account_id: string, pool_id: string): Pro
     select
       (select count(*) from licenses where account_id = ${account_id} and pool_id = ${pool_id})::int as loaded,
       (select count(*) from stock where account_id = ${account_id} and pool_id = ${pool_id})::int as available,
-      0 as held,
+      (select count(*) from held_licenses where account_id = ${account_id} and pool_id = ${pool_id})::int as held,
       (select count(*) from allocations where account_id = ${account_id} and pool_id = ${pool_id} and ended_as is null)::int as allocated,
       (select count(*) from allocations where account_id = ${account_id} and pool_id = ${pool_id} and ended_as = 'revoked')::int as revoked,
       0 as expired,

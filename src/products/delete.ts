@@ -18,6 +18,7 @@ export async function deleteProduct (trx: Transaction<Database>, account_id: str
   if (product === undefined) throw new Problem('product-not-found')
   const { rows: [used] } = await sql<{ by: string }>`
     select 'pools' as by from pool_routes where account_id = ${account_id} and product_id = ${product_id}
+    union all select 'holds' from hold_lines where account_id = ${account_id} and product_id = ${product_id}
     union all select 'orders' from line_items where account_id = ${account_id} and product_id = ${product_id} limit 1`.execute(trx)
   if (used !== undefined) throw new Problem('product-in-use', { detail: `there are ${used.by} of it; ${REMEDY}`, params: { used_by: used.by } })
   await unlessUsed(async () => {

@@ -1,0 +1,29 @@
+import type { Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+import { planTogether } from '../deliveries/plan.js'
+import { commitHold } from '../holds/commit.js'
+import { poolsOfHold } from '../holds/pools-of-hold.js'
+import { reclaimExpired } from '../holds/reclaim.js'
+import { refreshFulfillment } from '../licenses/fulfillment.js'
+import { fulfill, type WaitingLine } from './fulfill.js'
+
+interface Line extends WaitingLine { product_id: string }
+interface HeldOrder { account_id: string, order_id: string, hold_id: string, mode: 'live' | 'test', actor: string, lines: readonly Line[], refusable: boolean }
+
+/**
+ * Fills a new order's lines from the hold that it names, and what is not held from stock, as {@link fulfill} does; one mail per product has all of it.
+ * Locks the pools of both together. A hold that is unknown or over gives nothing.
+ *
+ * @throws Problem out-of-stock  if it is refusable: then the hold stays as it was
+ */
+export async function fulfillFromHold (trx: Transaction<Database>, { lines, refusable, ...order }: HeldOrder): Promise<void> {
+  const { account_id, order_id, hold_id } = order
+  await reclaimExpired(trx, account_id, [...lines.map((line) => line.pool_id), ...await poolsOfHold(trx, account_id, hold_id)])
+  const given = await commitHold(trx, { ...order, lines })
+  const waiting = lines.map((line) => ({ ...line, slots: line.slots - (given.get(line.id)?.length ?? 0) })).filter((line) => line.slots > 0)
+  if (waiting.length > 0) await fulfill(trx, account_id, order_id, waiting, refusable)
+  await planTogether(trx, {
+    account_id, order_id, reason: 'order', filled: lines.flatMap(({ id, product_id }) => (given.get(id) ?? []).map((license_id) => ({ product_id, license_id }))),
+  })
+  await refreshFulfillment(trx, account_id, [order_id])
+}
