@@ -1,96 +1,21 @@
 // Durable orders per second through HTTP (signature checked, validated, one license each, delivery planned) against pgbench running
 // the same statement on the same server, in turn. npx tsx bench/allocate.ts [rounds] [seconds] [connections]
-import { spawn, type ChildProcess } from 'node:child_process'
-import { createHmac } from 'node:crypto'
+import { spawn } from 'node:child_process'
 import fs from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { buildApp } from '../src/app.js'
-import { readConfig } from '../src/config.js'
-import { connectDatabase } from '../src/database/connect.js'
 import { inTransaction } from '../src/database/transaction.js'
-import { openIntake } from '../src/orders/intake.js'
 import { TAKE_IN, TAKE_IN_OPTIONS } from '../src/orders/take-in.js'
 import { createSource } from '../src/payments/create-source.js'
-import { readKeyring } from '../src/sealing.js'
+import { drive, signedOrder, startService } from './service.js'
 import { ACCOUNT, foreignShare, FOREIGN_MAX, postgresProgram, print, printHead, settle, SKU, stage, stock, treeCpuMs, type Stage } from './support.js'
 
 const [ROUNDS = 5, SECONDS = 6, CONNECTIONS = 32] = process.argv.slice(2).map(Number)
 const PGBENCH_CLIENTS = 8
 const ORDERS_PER_SECOND_MAX = 12_000 // how many requests are signed before each round
 
-/** The service, alone in its process. Prints its port. */
-async function serve (): Promise<void> {
-  const config = readConfig({ ...process.env, LOG_LEVEL: 'warn' })
-  const keyring = readKeyring(config.latchkey_keys as string)
-  const db = connectDatabase(config.database_url as string, config)
-  const app = await buildApp({ config, db, keyring, intake: openIntake(config.database_url as string, config, db, keyring) })
-  await app.listen({ port: 0 })
-  console.log(String((app.server.address() as net.AddressInfo).port))
-}
-
-async function startService ({ server, material }: Stage): Promise<{ child: ChildProcess, port: number }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(import.meta.url)], {
-    env: { ...process.env, BENCH_CHILD: '1', DATABASE_URL: server.url(), LATCHKEY_KEYS: material }, stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const port = await new Promise<number>((resolve, reject) => {
-    child.stdout?.once('data', (line: Buffer) => { resolve(Number(line.toString())) })
-    child.once('exit', () => { reject(new Error('the service did not start')) })
-  })
-  return { child, port }
-}
-
-let numbered = 0
-
-/** The bytes of one signed webhook: a new order of one license. */
-function signedRequest (source_id: string, secret: Buffer): Buffer {
-  const id = `evt_${process.pid}_${++numbered}`
-  const now = new Date()
-  const timestamp = Math.floor(now.getTime() / 1000)
-  const body = JSON.stringify({
-    type: 'order.paid',
-    timestamp: now.toISOString(),
-    data: {
-      external_id: id,
-      currency: 'EUR',
-      locale: 'de_DE',
-      customer: { email: 'ada@example.com', first_name: 'Ada', last_name: 'Lovelace' },
-      line_items: [{ external_id: '1', product: SKU, quantity: 1, unit_amount: 4900 }],
-    },
-  })
-  const signature = createHmac('sha256', secret).update(`${id}.${timestamp}.${body}`).digest('base64')
-  return Buffer.from(`POST /v1/payments/${source_id} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
-    `webhook-id: ${id}\r\nwebhook-timestamp: ${timestamp}\r\nwebhook-signature: v1,${signature}\r\n\r\n${body}`)
-}
-
-/** One keep-alive connection that sends the next request when the last was answered. The client is bare, as it shares the processors. */
-function drive (port: number, next: () => Buffer | undefined, answered: (status: string) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
-    let text = ''
-    const send = (): void => {
-      const request = next()
-      if (request === undefined) socket.end()
-      else socket.write(request)
-    }
-    socket.on('connect', send)
-    socket.on('data', (bytes: Buffer) => {
-      text += bytes.toString('latin1')
-      const head = text.indexOf('\r\n\r\n')
-      if (head < 0 || text.length < head + 4 + Number(/content-length: (\d+)/i.exec(text)?.[1])) return
-      answered(text.slice(9, 12))
-      text = ''
-      send()
-    })
-    socket.on('close', () => { resolve() })
-    socket.on('error', reject)
-  })
-}
-
 async function httpRound (port: number, source_id: string, secret: Buffer): Promise<number> {
-  const requests = Array.from({ length: ORDERS_PER_SECOND_MAX * SECONDS }, () => signedRequest(source_id, secret))
+  const requests = Array.from({ length: ORDERS_PER_SECOND_MAX * SECONDS }, () => signedOrder(source_id, secret))
   const statuses = new Map<string, number>()
   const began_at = performance.now()
   const deadline = began_at + SECONDS * 1000
@@ -176,4 +101,4 @@ async function main (): Promise<void> {
   if (rounds.some((round) => round.foreign > FOREIGN_MAX)) console.log('\nINCONCLUSIVE: others used more than 15 % of the machine, which slows one process more than eight')
 }
 
-await (process.env['BENCH_CHILD'] === '1' ? serve() : main())
+await main()

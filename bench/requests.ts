@@ -1,22 +1,16 @@
 // Two questions about requests. List: a page of 50 pending requests of one product out of a million, oldest first, through HTTP with all that a request
 // shows, against the bare SQL of the same page. Purchases: durable, filled from a pool and approved in the same answer, against the orders of
 // bench/allocate.ts, in turn on the same service. npx tsx bench/requests.ts [requests] [rounds] [seconds] [connections]
-import { spawn, type ChildProcess } from 'node:child_process'
-import { createHmac, randomUUID } from 'node:crypto'
-import net from 'node:net'
-import { fileURLToPath } from 'node:url'
+import { randomUUID } from 'node:crypto'
 import { sql, type Kysely } from 'kysely'
 import pg from 'pg'
 import { createApiKey } from '../src/accounts/create-api-key.js'
 import { PRESETS } from '../src/accounts/permissions.js'
-import { buildApp } from '../src/app.js'
-import { readConfig } from '../src/config.js'
-import { connectDatabase, type Database } from '../src/database/connect.js'
+import type { Database } from '../src/database/connect.js'
 import { inTransaction } from '../src/database/transaction.js'
-import { openIntake } from '../src/orders/intake.js'
 import { createSource } from '../src/payments/create-source.js'
-import { readKeyring } from '../src/sealing.js'
-import { ACCOUNT, figures, foreignShare, FOREIGN_MAX, POOL, print, printHead, settle, SKU, stage, type Stage } from './support.js'
+import { drive, post, signedOrder, startService } from './service.js'
+import { ACCOUNT, figures, foreignShare, FOREIGN_MAX, POOL, print, printHead, settle, stage, type Stage } from './support.js'
 
 const [REQUESTS = 1_000_000, ROUNDS = 5, SECONDS = 6, CONNECTIONS = 32] = process.argv.slice(2).map(Number)
 const PROVIDER = 'PA-000-001'
@@ -25,27 +19,6 @@ const PENDING_EVERY = 200 // of a product's requests: a backlog of half a percen
 const LISTS_PER_ROUND = 1000
 const PAGE = 50
 const LICENSES = 200_000
-
-/** The service, alone in its process. Prints its port. */
-async function serve (): Promise<void> {
-  const config = readConfig({ ...process.env, LOG_LEVEL: 'warn' })
-  const keyring = readKeyring(config.latchkey_keys as string)
-  const db = connectDatabase(config.database_url as string, config)
-  const app = await buildApp({ config, db, keyring, intake: openIntake(config.database_url as string, config, db, keyring) })
-  await app.listen({ port: 0 })
-  console.log(String((app.server.address() as net.AddressInfo).port))
-}
-
-async function startService ({ server, material }: Stage): Promise<{ child: ChildProcess, port: number }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(import.meta.url)], {
-    env: { ...process.env, BENCH_CHILD: '1', DATABASE_URL: server.url(), LATCHKEY_KEYS: material }, stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const port = await new Promise<number>((resolve, reject) => {
-    child.stdout?.once('data', (line: Buffer) => { resolve(Number(line.toString())) })
-    child.once('exit', () => { reject(new Error('the service did not start')) })
-  })
-  return { child, port }
-}
 
 /** A provider with ten products to request; the first takes its key from the pool. */
 async function market (db: Kysely<Database>): Promise<void> {
@@ -125,35 +98,6 @@ const BARE = {
   count: "select count(*) from requests where account_id = $1 and product_id = $2 and status = 'pending'",
 }
 
-/** One connection that sends the next request when the last was answered whole. The client is bare, as it shares the processors. */
-function drive (port: number, next: () => Buffer | undefined, answered: (status: string, body: string) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
-    let [text, wanted] = ['', 0]
-    const send = (): void => {
-      const request = next()
-      if (request === undefined) socket.end()
-      else socket.write(request)
-    }
-    socket.on('connect', send)
-    socket.on('data', (bytes: Buffer) => {
-      text += bytes.toString('latin1')
-      if (wanted === 0) {
-        const head = text.indexOf('\r\n\r\n')
-        if (head < 0) return
-        wanted = head + 4 + Number(/content-length: (\d+)/i.exec(text)?.[1])
-      }
-      if (text.length < wanted) return
-      const [status, body] = [text.slice(9, 12), text.slice(text.indexOf('\r\n\r\n') + 4)]
-      ;[text, wanted] = ['', 0]
-      answered(status, body)
-      send()
-    })
-    socket.on('close', () => { resolve() })
-    socket.on('error', reject)
-  })
-}
-
 const percentile = (values: readonly number[], share: number): number => [...values].sort((a, b) => a - b)[Math.ceil(values.length * share) - 1] as number
 const productOf = (n: number): string => `PRD-000-000-${String(n % PRODUCTS + 1).padStart(3, '0')}`
 
@@ -204,9 +148,6 @@ async function benchList (at: Stage, port: number, authorization: string): Promi
   print('share of the machine used by others', p99.foreign, 2)
 }
 
-const post = (path: string, headers: string, body: string): Buffer =>
-  Buffer.from(`POST ${path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`)
-
 /** A purchase of one unit for a customer that is known. */
 function purchase (authorization: string): Buffer {
   return post('/v1/requests', `authorization: ${authorization}\r\n`, JSON.stringify({
@@ -219,20 +160,6 @@ function purchase (authorization: string): Buffer {
       tiers: { customer: { id: 'TA-0000-0000-0001' } },
     },
   }))
-}
-
-let numbered = 0
-
-/** A signed webhook of an order of one license, as in bench/allocate.ts. */
-function order (source_id: string, secret: Buffer): Buffer {
-  const id = `evt_${process.pid}_${++numbered}`
-  const now = new Date()
-  const timestamp = Math.floor(now.getTime() / 1000)
-  const line = { external_id: '1', product: SKU, quantity: 1, unit_amount: 4900 }
-  const data = { external_id: id, currency: 'EUR', locale: 'de_DE', customer: { email: 'ada@example.com', first_name: 'Ada', last_name: 'Lovelace' }, line_items: [line] }
-  const body = JSON.stringify({ type: 'order.paid', timestamp: now.toISOString(), data })
-  const signature = createHmac('sha256', secret).update(`${id}.${timestamp}.${body}`).digest('base64')
-  return post(`/v1/payments/${source_id}`, `webhook-id: ${id}\r\nwebhook-timestamp: ${timestamp}\r\nwebhook-signature: v1,${signature}\r\n`, body)
 }
 
 /** How many a second were answered as they should be. */
@@ -260,7 +187,7 @@ async function benchPurchases (at: Stage, port: number, provider: string): Promi
   const { id, secret } = await inTransaction(at.db, (trx) => createSource(trx, at.keyring, source, 'bench'))
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64')
   const buy = (): Promise<number> => throughput(port, () => purchase(provider), (status, body) => status === '201' && body.includes('"status":"approved"'))
-  const pay = (): Promise<number> => throughput(port, () => order(id, key), (status) => status === '200')
+  const pay = (): Promise<number> => throughput(port, () => signedOrder(id, key), (status) => status === '200')
   await buy()
   await pay()
   await settle(at.db)
@@ -287,7 +214,6 @@ async function main (): Promise<void> {
   await requests(at.db, REQUESTS)
   const { child, port } = await startService(at)
   try {
-    child.stdout?.pipe(process.stderr) // what it warns of
     const vendor = await keyOf(ACCOUNT, 'vendor')
     await load(port, vendor)
     await benchList(at, port, vendor)
@@ -298,4 +224,4 @@ async function main (): Promise<void> {
   }
 }
 
-await (process.env['BENCH_CHILD'] === '1' ? serve() : main())
+await main()

@@ -1,11 +1,10 @@
 import { isEmpty } from './check-value.js'
 import type { Definition } from './definitions.js'
-import type { Param } from './schema.js'
 
 /** The names of the parameters of a phase that must have a value and have none among `params`, which are whole (read-values.ts). */
 export function missingRequired (
   definitions: ReadonlyArray<Pick<Definition, 'name' | 'phase' | 'constraints' | 'type'>>,
-  params: ReadonlyArray<Pick<Param, 'id' | 'value' | 'structured_value'>>,
+  params: ReadonlyArray<{ id: string, value: string, structured_value?: object | null | undefined }>,
   phase: 'ordering' | 'fulfillment'
 ): string[] {
   const filled = new Set(params.filter(({ value, structured_value }) => !isEmpty(value) || !isEmpty(structured_value)).map(({ id }) => id))

@@ -6,9 +6,9 @@ import { resolveMarketplace } from '../distribution/resolve-marketplace.js'
 import { insertWithNewId, newDigitsId } from '../ids.js'
 import { assertUnknown } from './conflicts.js'
 import { insertRequest } from './insert.js'
-import { assertNotEmpty, productOfItems, readItems, writeRequestItems } from './items.js'
+import { applyItems, assertNotEmpty, productOfItems, readItems, writeRequestItems } from './items.js'
 import { tell } from './move.js'
-import { openRequest } from './open.js'
+import { proceed } from './proceed.js'
 import { invalid, readMoment } from './read-moment.js'
 import { lockAsset, type Actor, type Caller, type RequestRow, type Service } from './request-row.js'
 import type { NewRequest } from './bodies/schema.js'
@@ -35,9 +35,12 @@ export async function createPurchase (trx: Transaction<Database>, service: Servi
   const request = await insertRequest(trx, await lockAsset(trx, connection.account_id, asset_id), { type: 'purchase', note: body.note, planned_date, external_attributes }, actor)
   await writeRequestItems(trx, request, new Map(), items)
   await writeParams(trx, service.keyring, request, actor, asset.params ?? [], { mode: isDraft ? 'validate' : 'strict', with_defaults: true })
-  if (!isDraft) return openRequest(trx, service, request, 'purchase', actor)
-  await tell(trx, request, null, actor)
-  return request
+  if (isDraft) {
+    await tell(trx, request, null, actor)
+    return request
+  }
+  await applyItems(trx, request) // as openRequest does it; what else that one asks is known of an asset just made
+  return proceed(trx, service.keyring, request, 'purchase', actor)
 }
 
 /** The connection that a purchase names. Its product may be named too, and must be the one. */

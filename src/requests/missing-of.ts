@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { definitionsOf } from '../parameters/definitions.js'
 import { missingRequired } from '../parameters/missing-required.js'
-import { readParams } from '../parameters/read-values.js'
+import { storedValues } from '../parameters/stored-values.js'
 import type { Keyring } from '../sealing.js'
 import type { RequestRow } from './request-row.js'
 
@@ -11,6 +11,7 @@ export async function missingOf (trx: Transaction<Database>, keyring: Keyring, r
   const { account_id, id, product_id } = request
   const definitions = await definitionsOf(trx, account_id, product_id, ['asset'])
   if (!definitions.some((definition) => definition.phase === phase && definition.constraints.required === true)) return []
-  const params = await readParams(trx, keyring, { account_id, owner_id: id, product_id }, { scopes: ['asset'], side: 'vendor' })
-  return missingRequired(definitions, params, phase)
+  const names = new Map(definitions.map((definition) => [definition.id, definition.name]))
+  const values = await storedValues(trx, keyring, [{ account_id, owner_id: id }])
+  return missingRequired(definitions, values.map(({ parameter_id, text, structured_value }) => ({ id: names.get(parameter_id) ?? '', value: text, structured_value })), phase)
 }
