@@ -269,6 +269,21 @@ export interface IdempotencyKeys {
   status_code: number;
 }
 
+export interface LicenseRevocations {
+  account_id: string;
+  cause: string;
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  license_id: string;
+  line_item_id: string;
+  order_id: string;
+  reason: string;
+  recall_id: string | null;
+  replaced_at: Timestamp | null;
+  replaced_by: string | null;
+  unit: number;
+}
+
 export interface Licenses {
   account_id: string;
   batch_id: string;
@@ -618,6 +633,36 @@ export interface ProductVersions {
   version: number;
 }
 
+export interface RecallItems {
+  account_id: string;
+  detail: string | null;
+  done_at: Generated<Timestamp>;
+  license_id: string;
+  order_id: string | null;
+  outcome: string;
+  recall_id: string;
+}
+
+export interface Recalls {
+  account_id: string;
+  batch_id: string;
+  created_at: Generated<Timestamp>;
+  created_by: string;
+  cursor: Generated<string>;
+  failed: Generated<number>;
+  finished_at: Timestamp | null;
+  id: Generated<string>;
+  phase: Generated<string>;
+  pool_id: string;
+  reason: string;
+  replaced: Generated<number>;
+  short: Generated<number>;
+  skipped: Generated<number>;
+  status: Generated<string>;
+  total: number;
+  withdrawn: Generated<number>;
+}
+
 export interface RequestItems {
   account_id: string;
   item_id: string;
@@ -892,6 +937,7 @@ export interface DB {
   holds: Holds;
   hubs: Hubs;
   idempotency_keys: IdempotencyKeys;
+  license_revocations: LicenseRevocations;
   license_sightings: LicenseSightings;
   licenses: Licenses;
   line_items: LineItems;
@@ -917,6 +963,8 @@ export interface DB {
   product_templates: ProductTemplates;
   product_versions: ProductVersions;
   products: Products;
+  recall_items: RecallItems;
+  recalls: Recalls;
   request_items: RequestItems;
   request_waits: RequestWaits;
   requests: Requests;
