@@ -18,6 +18,31 @@ export function headerOf ({ headers }: Pick<RawWebhook, 'headers'>, name: string
   return value
 }
 
+/** What a header such as `t=1767225600,v1=…,v1=…` holds, by name; a name may come several times. */
+export function fieldsOf (header: string, separator: ',' | ';'): Map<string, string[]> {
+  const fields = new Map<string, string[]>()
+  for (const part of header.split(separator)) {
+    const at = part.indexOf('=')
+    const name = part.slice(0, Math.max(at, 0)).trim()
+    fields.set(name, [...fields.get(name) ?? [], part.slice(at + 1).trim()])
+  }
+  return fields
+}
+
+/** The id that the event's own JSON has as this member; of a body without one a digest of its bytes, which a repeat has too. */
+export function eventKeyOf (body: Buffer, member: string): string {
+  const id = memberOf(body, member)
+  return typeof id === 'string' && /^[\x21-\x7e]{1,255}$/.test(id) ? id : createHash('sha256').update(body).digest('hex')
+}
+
+function memberOf (body: Buffer, member: string): unknown {
+  try {
+    return (JSON.parse(body.toString()) as Record<string, unknown> | null)?.[member]
+  } catch {
+    return undefined // it is kept, and translate says what is wrong with it
+  }
+}
+
 /** The HMAC-SHA-256 of the parts, one after the other, keyed with the text or bytes. */
 export function hmac (key: string | Buffer, parts: ReadonlyArray<string | Buffer>, encoding: 'hex' | 'base64'): string {
   const made = createHmac('sha256', key)

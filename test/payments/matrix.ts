@@ -48,7 +48,10 @@ export interface Shop extends TestApp {
 }
 
 type Json = Record<string, unknown>
-interface Order extends Json { line_items: Array<{ quantity: number, licenses: Array<{ id: string, state: string }> }>, deliveries: Array<{ status: string, license_ids: string[] }> }
+interface Order extends Json {
+  line_items: Array<{ quantity: number, licenses: Array<{ id: string, state: string }> }>
+  deliveries: Array<{ status: string, license_ids: string[] }>
+}
 
 /** A service that listens, whose vendor sells the sender's product from a pool of its own and has one source of its kind. */
 export async function shopOf (t: Test, sender: Pick<Sender, 'kind' | 'newSecret' | 'product' | 'sign'>, source: object = {}, licenses = 60): Promise<Shop> {
@@ -80,7 +83,8 @@ export async function matrix (t: Test, sender: Sender): Promise<void> {
   const { secret } = shop.source
   const kept_status = (checkouts[sender.kind] as Kind).kept_status ?? 202
   let count = 0
-  const purchase = (more: Partial<Purchase> = {}): Purchase => ({ id: String(7_000_000 + ++count), product: sender.product, quantity: 1, email: 'ada@example.com', ...more })
+  const purchase = (more: Partial<Purchase> = {}): Purchase =>
+    ({ id: String(7_000_000 + ++count), product: sender.product, quantity: 1, email: 'ada@example.com', ...more })
   const signed = (payload: Payload, secrets: readonly string[] = [secret], at = new Date()): Message => sender.sign(payload, secrets, at)
   const refuses = async (t: Test, message: Message, what: string): Promise<void> => {
     const before = await state(shop)
@@ -122,10 +126,14 @@ export async function matrix (t: Test, sender: Sender): Promise<void> {
   // Guarantee: age is bounded both ways where the checkout signs a time; a webhook that waited a little is taken.
   await t.test('old and future', { skip: !sender.is_timed && 'it signs no time' }, async (t) => {
     const tolerance_ms = (checkouts[sender.kind] as Kind).tolerance_ms ?? 0
-    for (const [ms, what] of [[-LATE_MS, 'a day old'], [LATE_MS, 'of tomorrow'], [-tolerance_ms - 5000, 'a little too old'], [tolerance_ms + 5000, 'a little too far ahead']] as const) {
+    for (const [ms, what] of [
+      [-LATE_MS, 'a day old'], [LATE_MS, 'of tomorrow'], [-tolerance_ms - 5000, 'a little too old'], [tolerance_ms + 5000, 'a little too far ahead'],
+    ] as const) {
       await refuses(t, signed(sender.paid(purchase()), [secret], new Date(Date.now() + ms)), what)
     }
-    for (const ms of [-tolerance_ms + 20_000, tolerance_ms - 20_000]) t.equal((await shop.post(signed(sender.paid(purchase()), [secret], new Date(Date.now() + ms)))).status, 200)
+    for (const ms of [-tolerance_ms + 20_000, tolerance_ms - 20_000]) {
+      t.equal((await shop.post(signed(sender.paid(purchase()), [secret], new Date(Date.now() + ms)))).status, 200)
+    }
   })
 
   // Guarantee: during a rotation one right signature counts, wherever in the header it is.
@@ -177,7 +185,9 @@ export async function matrix (t: Test, sender: Sender): Promise<void> {
 
   // Guarantee: paid and refunded end in the same state in either order and however often each comes: no license, no mail, all stock back.
   await t.test('refund before and after paid', async (t) => {
-    for (const turns of [['paid', 'refunded'], ['refunded', 'paid'], ['refunded', 'paid', 'refunded', 'paid'], ['paid', 'paid', 'refunded', 'refunded']] as const) {
+    for (const turns of [
+      ['paid', 'refunded'], ['refunded', 'paid'], ['refunded', 'paid', 'refunded', 'paid'], ['paid', 'paid', 'refunded', 'refunded'],
+    ] as const) {
       const bought = purchase({ quantity: 3 })
       const messages = { paid: signed(sender.paid(bought)), refunded: signed(sender.refunded(bought)) }
       const before = await stockOf(shop.call, shop.pool_id)
