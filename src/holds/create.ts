@@ -70,13 +70,14 @@ const licensesOf = (lines: readonly Line[]): number => lines.reduce((sum, line) 
 const fault = (what: string): Problem => new Problem('validation-failed', { detail: what, errors: [what] })
 
 /** Undefined: the session has one. Waits for another call for the same session, and holds no lock that it may want. */
-async function insertHold (trx: Transaction<Database>, { account_id, external_id, mode, currency, expires_in_s, actor, lines }: Hold): Promise<string | undefined> {
-  const hold = await trx.insertInto('holds')
+async function insertHold (trx: Transaction<Database>, hold: Hold): Promise<string | undefined> {
+  const { account_id, external_id, mode, currency, expires_in_s, actor, lines } = hold
+  const inserted = await trx.insertInto('holds')
     .values({ account_id, id: newId('HO'), external_id, mode, currency, created_by: actor, expires_at: sql`now() + ${expires_in_s} * interval '1 s'` })
     .onConflict((conflict) => conflict.doNothing()).returning('id').executeTakeFirst()
-  if (hold === undefined) return undefined
-  await trx.insertInto('hold_lines').values(lines.map((line, index) => ({ account_id, hold_id: hold.id, number: index + 1, ...line }))).execute()
-  return hold.id
+  if (inserted === undefined) return undefined
+  await trx.insertInto('hold_lines').values(lines.map((line, index) => ({ account_id, hold_id: inserted.id, number: index + 1, ...line }))).execute()
+  return inserted.id
 }
 
 interface Known { id: string, currency: string, is_over: boolean, content: string[] }
