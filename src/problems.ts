@@ -117,3 +117,8 @@ export class Problem extends Error {
 
   get status (): number { return problems[this.type].status }
 }
+
+/** A refusal of what was sent, though its schema lets it pass: one sentence per fault, `path.to.field: what is wrong`. */
+export function invalid (...faults: string[]): Problem {
+  return new Problem('validation-failed', { detail: faults.join('; '), errors: faults })
+}

@@ -1,14 +1,9 @@
-import { Problem } from '../problems.js'
+import { invalid, Problem } from '../problems.js'
 import type { Party } from '../accounts/seen-by.js'
 
 /** The moments of a row as Connect shows them. */
 export function eventsOf ({ created_at, updated_at }: { created_at: Date, updated_at: Date }) {
   return { created: { at: created_at }, updated: { at: updated_at } }
-}
-
-/** A body that is valid by its schema, and yet not. `fault`: `path.to.field: what is wrong` */
-export function invalid (fault: string): Problem {
-  return new Problem('validation-failed', { detail: fault, errors: [fault] })
 }
 
 /** @throws Problem forbidden  what a provider sells on is arranged by its vendor */

@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
+import { findAssignee } from '../accounts/find-assignee.js'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
-import { invalid } from './read-moment.js'
 import { updateRequestRow, type Actor, type RequestRow } from './request-row.js'
 import type { Assignment } from './bodies/schema.js'
 import { assertSide, assertStatus, OPEN } from './transitions.js'
@@ -22,12 +22,4 @@ export async function assignRequest (trx: Transaction<Database>, request: Reques
   if (assignee_id === request.assignee_id) return request
   await recordEvent(trx, { account_id, type: `request.${verb}ed`, subject_id: id, actor: actor.key_id, data: { assignee_id } })
   return updateRequestRow(trx, request, { assignee_id })
-}
-
-async function findAssignee (trx: Transaction<Database>, account_id: string, { id, email }: Assignment): Promise<string | undefined> {
-  if (!id && !email) return undefined
-  const key = await trx.selectFrom('api_keys').select('id').where('account_id', '=', account_id).where('revoked_at', 'is', null)
-    .$if(Boolean(id), (query) => query.where('id', '=', id!)).$if(!id, (query) => query.where('email', '=', email!)).orderBy('id').executeTakeFirst()
-  if (key === undefined) throw invalid(`${id ? 'id' : 'email'}: the vendor has no such user`)
-  return key.id
 }

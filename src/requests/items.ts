@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database, Reader } from '../database/connect.js'
-import { invalid } from './read-moment.js'
+import { invalid } from '../problems.js'
 import type { RequestRow } from './request-row.js'
 import type { ItemWrite } from './bodies/schema.js'
 

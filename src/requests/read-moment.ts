@@ -1,4 +1,4 @@
-import { Problem } from '../problems.js'
+import { invalid } from '../problems.js'
 
 const MOMENT = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?$/i
 
@@ -14,9 +14,4 @@ export function readMoment (field: string, text: string | null | undefined): Dat
   // new Date makes the 2nd of March of the 30th of February
   if (moment.getTime() >= 0 && new Date(day).toISOString().startsWith(day)) return moment
   throw invalid(`${field}: must be a moment since 1970, written as 2026-01-31T10:15:00+00:00`)
-}
-
-/** A refusal of what was sent: one sentence per fault. */
-export function invalid (...errors: string[]): Problem {
-  return new Problem('validation-failed', { detail: errors.join('; '), errors })
 }

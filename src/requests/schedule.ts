@@ -1,7 +1,8 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
+import { invalid } from '../problems.js'
 import { move } from './move.js'
-import { invalid, readMoment } from './read-moment.js'
+import { readMoment } from './read-moment.js'
 import type { Actor, RequestRow } from './request-row.js'
 import { findMove } from './transitions.js'
 

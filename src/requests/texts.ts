@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Reader } from '../database/connect.js'
 import { sealTile } from '../parameters/tile.js'
+import { invalid } from '../problems.js'
 import type { Keyring } from '../sealing.js'
-import { invalid } from './read-moment.js'
 import type { RequestRow } from './request-row.js'
 
 /** What the customer is told in a state: the template, its body as it is now, or a text given instead, sealed since it may hold a key. */

@@ -2,10 +2,9 @@ import type { Transaction } from 'kysely'
 import type { Database, Reader } from '../../database/connect.js'
 import { recordEvent } from '../../events/record.js'
 import { newDigitsId } from '../../ids.js'
-import { Problem } from '../../problems.js'
+import { invalid, Problem } from '../../problems.js'
 import type { Connection } from '../find-connection.js'
 import { insertDistinct } from '../insert-distinct.js'
-import { invalid } from '../shape.js'
 
 export interface NewConnection extends Pick<Connection, 'account_id' | 'product_id' | 'type'> {
   /** one of these, or both */

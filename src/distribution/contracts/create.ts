@@ -2,8 +2,8 @@ import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.js'
 import { recordEvent } from '../../events/record.js'
 import { newDigitsId } from '../../ids.js'
+import { invalid } from '../../problems.js'
 import { insertDistinct } from '../insert-distinct.js'
-import { invalid } from '../shape.js'
 import { oneInForce } from './one-in-force.js'
 
 export interface NewContract { account_id: string, marketplace_id: string, provider_id: string, name?: string | undefined }

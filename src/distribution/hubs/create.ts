@@ -2,8 +2,8 @@ import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.js'
 import { recordEvent } from '../../events/record.js'
 import { newDigitsId } from '../../ids.js'
+import { invalid } from '../../problems.js'
 import { insertDistinct } from '../insert-distinct.js'
-import { invalid } from '../shape.js'
 
 export interface HubWords { name?: string | undefined, description?: string | undefined, instance?: { id?: string, type?: 'API' | 'OA' } | undefined }
 

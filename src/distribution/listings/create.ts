@@ -2,9 +2,8 @@ import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.js'
 import { recordEvent } from '../../events/record.js'
 import { newDigitsId } from '../../ids.js'
-import { Problem } from '../../problems.js'
+import { invalid, Problem } from '../../problems.js'
 import { insertDistinct } from '../insert-distinct.js'
-import { invalid } from '../shape.js'
 
 export interface NewListing { account_id: string, product_id: string, contract_id: string, status?: 'listed' | 'unlisted' | undefined }
 

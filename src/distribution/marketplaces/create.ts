@@ -2,8 +2,8 @@ import type { Transaction } from 'kysely'
 import type { Database, Reader } from '../../database/connect.js'
 import { recordEvent } from '../../events/record.js'
 import { newDigitsId } from '../../ids.js'
+import { invalid } from '../../problems.js'
 import { insertDistinct } from '../insert-distinct.js'
-import { invalid } from '../shape.js'
 
 export interface NewMarketplace { provider_id: string, hub_id: string, name: string, description?: string | undefined, icon?: string | undefined }
 

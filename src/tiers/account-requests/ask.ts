@@ -1,8 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.js'
-import { Problem } from '../../problems.js'
+import { invalid, Problem } from '../../problems.js'
 import { changeAccount } from '../accounts/change-account.js'
-import { invalid } from '../accounts/check-account.js'
 import type { AskedChange } from './schema.js'
 
 /**

@@ -1,9 +1,6 @@
 import { isPlainAddress } from '../../mailer/address.js'
-import { Problem } from '../../problems.js'
+import { invalid } from '../../problems.js'
 import type { ContactInfo, GivenContactInfo, AccountChange } from './schema.js'
-
-/** A refusal that names each fault. */
-export const invalid = (...errors: string[]): Problem => new Problem('validation-failed', { detail: errors.join('; '), errors })
 
 /** What an account says of itself, as it is stored: every text there, empty where none was given. */
 export interface AccountData { name: string, external_id: string, external_uid: string, tax_id: string, contact_info: ContactInfo }

@@ -1,7 +1,8 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../../database/connect.js'
 import { insertWithNewId, newDigitsId } from '../../ids.js'
-import { checkAccount, invalid } from './check-account.js'
+import { invalid } from '../../problems.js'
+import { checkAccount } from './check-account.js'
 import { insertAccount } from './insert-account.js'
 import type { GivenTier, TierScope } from './schema.js'
 

@@ -1,12 +1,10 @@
 import { sql, type Transaction } from 'kysely'
+import { findAssignee, type Assignment } from '../../accounts/find-assignee.js'
 import type { Database } from '../../database/connect.js'
 import { recordEvent } from '../../events/record.js'
-import { invalid } from '../accounts/check-account.js'
 import { assertSide } from '../assert-side.js'
 import { lockRequest, type Caller } from './request-row.js'
 import { assertStatus, OPEN } from './transitions.js'
-
-export interface Assignment { id?: string | null | undefined, email?: string | null | undefined }
 
 /**
  * Gives a request to one who works for the vendor: an API key, by its id or e-mail. Null: to nobody. Nobody named: to the caller.
@@ -24,12 +22,4 @@ export async function assignRequest (trx: Transaction<Database>, caller: Caller,
   const assignee_id = to === null ? null : await findAssignee(trx, account_id, to) ?? caller.key_id
   await trx.updateTable('tier_config_requests').set({ assignee_id, updated_at: sql<Date>`now()` }).where('account_id', '=', account_id).where('id', '=', id).execute()
   await recordEvent(trx, { account_id, type: `tier_config_request.${verb}ed`, subject_id: id, actor: caller.key_id, data: { assignee_id } })
-}
-
-async function findAssignee (trx: Transaction<Database>, account_id: string, { id, email }: Assignment): Promise<string | undefined> {
-  if (!id && !email) return undefined
-  const key = await trx.selectFrom('api_keys').select('id').where('account_id', '=', account_id).where('revoked_at', 'is', null)
-    .where(id ? 'id' : 'email', '=', id || email!).orderBy('id').executeTakeFirst()
-  if (key === undefined) throw invalid(`${id ? 'id' : 'email'}: the vendor has no such user`)
-  return key.id
 }

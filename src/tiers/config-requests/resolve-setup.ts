@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.js'
 import { findConnection, USABLE } from '../../distribution/find-connection.js'
-import { invalid } from '../accounts/check-account.js'
+import { invalid } from '../../problems.js'
 import { accountsSeenBy } from '../accounts/find-account.js'
 import { findOrMakeConfig } from '../configs/find-or-make.js'
 import { levelsOf } from '../configs/tier-setup-needed.js'

@@ -1,7 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../../database/connect.js'
+import { invalid } from '../../problems.js'
 import type { Keyring } from '../../sealing.js'
-import { invalid } from '../accounts/check-account.js'
 import { assertNoneOpen, lockConfig } from '../configs/lock-config.js'
 import { assertStillUnique, faultsOf, proposerOf, writeParams } from './params.js'
 import { proceed } from './proceed.js'

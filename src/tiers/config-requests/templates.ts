@@ -1,5 +1,5 @@
 import type { Reader } from '../../database/connect.js'
-import { invalid } from '../accounts/check-account.js'
+import { invalid } from '../../problems.js'
 import { scopeOf } from './params.js'
 import type { RequestRow } from './request-row.js'
 
