@@ -2,14 +2,14 @@
 alter table payment_sources add column options jsonb not null default '{}' constraint payment_sources_options check (jsonb_typeof(options) = 'object');
 alter table payment_sources add column sealed_api_key bytea;
 
--- When the look-ups of an event that waits for them are made next, and how often they were tried. The time is also the lease of the worker that makes them.
-alter table payment_events add column next_attempt_at timestamptz
-  constraint payment_events_next_attempt check (next_attempt_at is null or status = 'waiting');
+-- When the look-ups of an event that is waiting are made next, and how often they were tried; null: it waits for its order. The time is also
+-- the lease of the worker that makes them. Once the event waits no more it says nothing.
+alter table payment_events add column next_attempt_at timestamptz;
 alter table payment_events add column attempts integer not null default 0;
 -- What a kept event calls the order it is of, where that much could be read: by this a list of the checkout's orders is compared with what is here.
 alter table payment_events add column ref text;
 create index payment_events_kept on payment_events (account_id, source_id, ref) where ref is not null and status in ('failed', 'waiting');
-create index payment_events_due on payment_events (next_attempt_at, account_id) where next_attempt_at is not null;
+create index payment_events_due on payment_events (next_attempt_at, account_id) where status = 'waiting' and next_attempt_at is not null;
 
 -- A row is one order to replay the payment events of a range, in the order they were received, by the worker. The cursor is the last
 -- event that is done with; it commits with the counts, so that whoever goes on counts nothing twice.

@@ -16,7 +16,12 @@ export interface Checking {
   now: Date
   /** how old, and how far in the future, an event may say to be; of checkouts that sign a time */
   tolerance_ms: number
-  /** a GET for what the signature is checked with (PayPal's certificates), kept for hours; @throws Problem signature-invalid, or unavailable: none of it was answered */
+  /**
+   * A GET for what the signature is checked with (PayPal's certificates), kept for hours.
+   *
+   * @throws Problem signature-invalid
+   * @throws Problem unavailable  nothing was answered
+   */
   fetchText: (url: string) => Promise<string>
   /** of the source's options, where the checkout's API is not at its usual place: what a signature is checked with may come from there too */
   api_url?: string | undefined
@@ -30,6 +35,10 @@ export interface SourceOptions {
   api_url?: string
   /** whether there is a key to the checkout's API */
   has_api_key?: boolean
+  /** how old, and how far in the future, an event may say to be; of checkouts that sign a time, whose own measure it replaces */
+  tolerance_s?: number
+  /** whether an order is held while a dispute of it is open. Default hold */
+  on_dispute?: 'hold' | 'none'
   /** CIDR networks that its webhooks come from; none: from anywhere */
   allowed_networks?: string[]
 }
@@ -88,6 +97,8 @@ export interface OrderChange {
   ref: string
   /** the checkout's own id of the refund or dispute: what is said last of one counts. '' where it has none */
   subject: string
+  /** of a payment that failed: the hold that was made for it */
+  hold_id?: string | undefined
   /** minor units */
   amount?: number | undefined
   /** of a refund: the amount is all that was refunded of the order so far */

@@ -1,13 +1,13 @@
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { Problem } from '../problems.js'
-import type { Outcome } from './receive.js'
+import type { Kept, SourceEvent } from './keep-event.js'
 
 /** The payment events of an account, without their bodies, in no order: for a list to narrow. */
 export function paymentEventsOf (db: Kysely<Database>, account_id: string) {
   return db.selectFrom('payment_events')
-    .select(['id', 'source_id', 'event_key', 'type', 'status', 'reason', 'order_id', 'occurred_at', 'received_at', 'processed_at'])
-    .where('account_id', '=', account_id).$narrowType<{ status: Outcome['status'] }>()
+    .select(['id', 'source_id', 'event_key', 'type', 'status', 'reason', 'order_id', 'attempts', 'next_attempt_at', 'occurred_at', 'received_at', 'processed_at'])
+    .where('account_id', '=', account_id).$narrowType<{ status: Kept['status'] | 'processed' }>()
 }
 
 /**
@@ -21,12 +21,16 @@ export async function findPaymentEvent (db: Kysely<Database>, account_id: string
   return event
 }
 
-/** What a replay needs of an event: its bytes and its source. @throws Problem payment-event-not-found */
-export async function findStoredEvent (db: Kysely<Database>, account_id: string, id: string) {
-  const event = await db.selectFrom('payment_events as e').innerJoin('payment_sources as s', (join) => join
-    .onRef('s.account_id', '=', 'e.account_id').onRef('s.id', '=', 'e.source_id'))
-    .select(['e.id', 'e.event_key', 'e.body', 'e.received_at', 's.id as source_id', 's.kind', 's.mode'])
-    .where('e.account_id', '=', account_id).where('e.id', '=', id).executeTakeFirst()
-  if (event === undefined) throw new Problem('payment-event-not-found')
-  return event
+/** An event as it was received, and its source, for another try. @throws Problem payment-event-not-found */
+export async function findStoredEvent (
+  db: Kysely<Database>, account_id: string, id: string
+): Promise<{ source_id: string, event: SourceEvent }> {
+  const row = await db.selectFrom('payment_events').select(['source_id', 'event_key', 'body', 'context', 'answers', 'occurred_at'])
+    .where('account_id', '=', account_id).where('id', '=', id)
+    .executeTakeFirst()
+  if (row === undefined) throw new Problem('payment-event-not-found')
+  const { source_id, event_key, body, context, answers, occurred_at } = row
+  // where the event itself does not say when it happened, this is when it was sent; where it does, nobody asks
+  const asked = (answers ?? undefined) as Record<string, unknown> | undefined
+  return { source_id, event: { id, event_key, body, context: context as Record<string, string>, answers: asked, sent_at: occurred_at } }
 }

@@ -1,25 +1,28 @@
 import type { FastifyPluginAsyncTypebox, TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { inTransaction } from '../database/transaction.js'
 import { wakeWorker } from '../deliveries/wake.js'
 import { newId } from '../ids.js'
 import type { Intake } from '../orders/intake.js'
 import { documented } from '../plugins/openapi.js'
 import { list, listQuerySchema, listSchema } from '../plugins/rql/index.js'
 import { problem, ref } from '../plugins/schema.js'
-import type { Checkout } from './checkout.js'
-import { checkouts, type CheckoutKind } from './checkouts.js'
-import { findPaymentEvent, findStoredEvent, paymentEventsOf } from './find-event.js'
-import { findKept, keepEvent } from './keep-event.js'
-import { receiveEvent, type SourceEvent } from './receive.js'
+import { textFetcher } from './fetch-text.js'
+import { findPaymentEvent, paymentEventsOf } from './find-event.js'
+import { findKept, type SourceEvent } from './keep-event.js'
+import { receiveEvent } from './receive.js'
+import { replayEvent } from './replay-event.js'
 import { eventFieldsOfLists, PaymentEvent, paymentEventSchemas, Receipt, signedWebhook } from './schema.js'
 import { sourceCache } from './source-cache.js'
+import { isPing, keptStatus, verifyWebhook } from './verify-webhook.js'
 
+const FETCH_MS_MAX = 4000 // a checkout waits five seconds for its answer, or little more
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) })
 
 export const paymentRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = async (app, { intake }) => {
   for (const schema of paymentEventSchemas) app.addSchema(schema)
   const sourceOf = sourceCache(app.db, app.keyring)
+  const doors = { db: app.db, intake }
+  const fetchText = textFetcher({ timeout_ms: FETCH_MS_MAX, allowed_networks: app.config.webhook_allowed_networks })
 
   await app.register(async (scope) => {
     const raw = scope.withTypeProvider<TypeBoxTypeProvider>()
@@ -36,9 +39,9 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = asyn
         operationId: 'receivePayment',
         tags: ['payments'],
         summary: 'Take in a webhook of a checkout',
-        description: 'Signed, as the kind of the payment source says; no API key. For `standard-webhooks`: the headers webhook-id, webhook-timestamp and webhook-signature, and ' +
+        description: 'Signed, as the kind of the payment source says; no API key: docs/checkouts has a page for each. For `standard-webhooks`: the headers webhook-id, webhook-timestamp and webhook-signature, and ' +
           'the body `{"type": "order.paid", "timestamp": "…", "data": <order as in POST /v1/orders>}`. A 2xx says that the event is durable. The same event again changes nothing. ' +
-          'What cannot be processed is kept with its reason and answered 202; sent again or replayed, it is tried again.',
+          'What cannot be processed is kept with its reason and answered 202, or 200 to a checkout that takes nothing else; sent again or replayed, it is tried again.',
         consumes: ['application/json'],
         params: IdParams,
         response: {
@@ -51,16 +54,16 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = asyn
     }, async (request, reply) => {
       const body = request.body instanceof Buffer ? request.body : Buffer.alloc(0)
       const source = await sourceOf(request.params.id)
-      const checkout: Checkout = checkouts[source.kind]
-      const checking = { now: new Date(), tolerance_ms: checkout.tolerance_ms ?? 0, fetchText: () => Promise.reject(new Error('not built')) }
-      const verified = await checkout.verify({ headers: request.headers, body }, source.secrets, checking)
-      const event: SourceEvent = { id: newId('PE'), ...verified, body }
-      const outcome = await receiveEvent(intake, source, event)
-      if (outcome.status !== 'processed') await inTransaction(app.db, (trx) => keepEvent(trx, source, event, outcome))
+      const webhook = { headers: request.headers, body, address: request.ip }
+      if (isPing(source, webhook)) return reply.code(200).type('text/plain').send('' as never)
+      const { context = {}, ...verified } = await verifyWebhook(source, webhook, fetchText)
+      const event: SourceEvent = { id: newId('PE'), ...verified, context, body }
+      const outcome = await receiveEvent(doors, source, event)
       wakeWorker()
       if (outcome.status === 'processed' && outcome.is_new) return reply.code(200).send({ id: event.id, status: 'processed', order_id: outcome.order_id, reason: null })
       const kept = await findKept(app.db, source, event.event_key)
-      return reply.code(kept.status === 'processed' ? 200 : 202).send(kept)
+      if (kept === undefined) throw new Error('an event that was taken in is not there')
+      return reply.code(kept.status === 'processed' ? 200 : keptStatus(source)).send(kept)
     })
   })
 
@@ -70,7 +73,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = asyn
       operationId: 'listPaymentEvents',
       tags: ['payment-events'],
       summary: 'List payment events',
-      description: 'The newest first. `status=failed` are those that wait for you.',
+      description: 'The newest first. `status=failed` are those that wait for you, `status=waiting` those that wait for their order or for an answer of the checkout.',
       querystring: listQuerySchema(eventFieldsOfLists),
       response: { 200: listSchema(ref(PaymentEvent), 'The payment events'), 400: problem('query-invalid') },
     },
@@ -99,11 +102,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = asyn
       response: { 200: ref(PaymentEvent), 404: problem('payment-event-not-found') },
     },
   }, async ({ account, params }) => {
-    const { source_id, kind, mode, received_at, ...stored } = await findStoredEvent(app.db, account.id, params.id)
-    const source = { account_id: account.id, id: source_id, kind: kind as CheckoutKind, mode: mode as 'live' | 'test' }
-    const event: SourceEvent = { ...stored, sent_at: received_at }
-    const outcome = await receiveEvent(intake, source, event, true)
-    if (outcome.status !== 'processed') await inTransaction(app.db, (trx) => keepEvent(trx, source, event, outcome))
+    await replayEvent(doors, app.keyring, account.id, params.id)
     wakeWorker()
     return findPaymentEvent(app.db, account.id, params.id)
   })

@@ -4,7 +4,7 @@ import { rqlFields } from '../plugins/rql/index.js'
 import { Moment, Nullable, NullableMoment, OneOf, Strict } from '../plugins/schema.js'
 import { CHECKOUT_KINDS } from './checkouts.js'
 
-const EVENT_STATUSES = ['processed', 'failed', 'ignored'] as const
+const EVENT_STATUSES = ['processed', 'failed', 'ignored', 'waiting'] as const
 const Name = Type.String({ minLength: 1, maxLength: 255, examples: ['shop'] })
 const SourceId = Type.String({ examples: ['PS-19ab3c4d5e6f0a1b2c3d4e5f607'] })
 
@@ -41,7 +41,7 @@ export const signedWebhook = {
     'webhook-signature': Type.Optional(Type.String({ description: '`v1,` and the HMAC-SHA-256 of `id.timestamp.body` in base64; several with blanks between', examples: ['v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4='] })),
   }),
   body: Type.Object({
-    type: Type.String({ description: '`order.paid`; others are kept as ignored', examples: ['order.paid'] }),
+    type: Type.String({ description: '`order.paid`, `order.payment_failed`, `order.cancelled`, `order.refunded`, `order.refund_failed`, `dispute.opened`, `dispute.won`, `dispute.lost`; others are kept as ignored', examples: ['order.paid'] }),
     timestamp: Type.Optional(Type.String({ format: 'date-time', description: 'When it happened. Default: when it was sent' })),
     data: SignedOrder,
   }),
@@ -49,7 +49,7 @@ export const signedWebhook = {
 
 const eventFields = {
   id: Type.String({ examples: ['PE-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
-  status: OneOf(EVENT_STATUSES, { description: 'processed: its order is placed. failed: see reason; mend it and replay. ignored: nothing to do for it' }),
+  status: OneOf(EVENT_STATUSES, { description: 'processed: its order is placed, or changed. failed: see reason; mend it and replay. ignored: nothing to do for it. waiting: for its order, or for an answer of the checkout' }),
   order_id: Nullable(Type.String()),
   reason: Nullable(Type.String({ description: 'Why it is not processed' })),
 }
@@ -59,6 +59,8 @@ export const PaymentEvent = Type.Object({
   source_id: SourceId,
   event_key: Type.String({ description: 'The checkout\'s own id of the event: a repeat has the same' }),
   type: Type.String({ examples: ['order.paid'] }),
+  attempts: Type.Integer({ minimum: 0, description: 'How often the checkout was asked for what the event does not carry' }),
+  next_attempt_at: NullableMoment({ description: 'When it is asked again' }),
   occurred_at: Moment(),
   received_at: Moment(),
   processed_at: NullableMoment(),

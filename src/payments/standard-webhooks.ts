@@ -35,23 +35,25 @@ const PaidData = Compile(Type.Object({
   total_amount: Type.Optional(amount),
   refs: Type.Optional(Type.Array(name, { maxItems: 20 })),
   same_as: Type.Optional(Type.Object({ source_id: name, external_id: name })),
-  hold_id: Type.Optional(name),
-  parent: Type.Optional(name),
 }))
-const line_items = Type.Optional(Type.Array(Type.Object({ external_id: name, quantity: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })) }), { minItems: 1, maxItems: 100 }))
+const RefundedLine = Type.Object({ external_id: name, quantity: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })) })
 const ChangeShape = Type.Object({
   external_id: name,
   mode: SignedOrder.properties.mode,
   refund_id: Type.Optional(name),
   dispute_id: Type.Optional(name),
   amount: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
-  line_items,
+  line_items: Type.Optional(Type.Array(RefundedLine, { minItems: 1, maxItems: 100 })),
 })
 const ChangeData = Compile(ChangeShape)
 const RefundFailedData = Compile(Type.Object({ ...ChangeShape.properties, refund_id: name }))
 
 export const standardWebhooks: Checkout = {
-  secret: { make: () => `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`, pattern: SECRET, form: '24 to 64 bytes in base64 after whsec_, or an Ed25519 public key in base64 after whpk_' },
+  secret: {
+    make: () => `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`,
+    pattern: SECRET,
+    form: '24 to 64 bytes in base64 after whsec_, or an Ed25519 public key in base64 after whpk_',
+  },
   tolerance_ms: TOLERANCE_MS,
 
   verify (webhook, secrets, checking) {
