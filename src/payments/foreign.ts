@@ -59,6 +59,18 @@ export function tiesOf (attributes: Readonly<Record<string, unknown>>): Pick<Tra
   }
 }
 
+/** `sku-pro:2, sku-addon` as names with quantities. */
+export function listOf (field: string, list: unknown): Array<{ name: string, quantity: number | undefined }> | undefined {
+  const text = textOf(typeof list === 'string' ? list : undefined, 500) // as long as a value of Stripe's metadata gets
+  return text?.split(',').map((part) => {
+    const [name = '', units, ...others] = part.split(':').map((one) => one.trim())
+    if (name !== '' && units === undefined) return { name, quantity: undefined }
+    const quantity = /^\d{1,5}$/.test(units ?? '') ? Number(units) : 0
+    if (name !== '' && others.length === 0 && quantity >= 1 && quantity <= 10_000) return { name, quantity }
+    throw fault(field, 'must be names with quantities from 1 to 10000, written as sku-pro:2,sku-addon')
+  })
+}
+
 /** A refusal that names the field of the checkout's body. */
 export function fault (field: string, what: string): Problem {
   return new Problem('validation-failed', { detail: `${field}: ${what}`, errors: [`${field}: ${what}`] })

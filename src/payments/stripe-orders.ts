@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import { Nullable } from '../plugins/schema.js'
 import { checked } from './checked.js'
 import type { Lookup, SourceOptions, StoredWebhook, TranslatedOrder } from './checkout.js'
-import { Currency, customerOf, fault, Id, localeOf, MaybeText, namesOf, Quantity, textOf, tiesOf } from './foreign.js'
+import { Currency, customerOf, fault, Id, listOf, localeOf, MaybeText, namesOf, Quantity, tiesOf } from './foreign.js'
 import { ignored, splitName, type Meaning } from './meaning.js'
 import { exponentOf } from './minor-units.js'
 
@@ -80,18 +80,6 @@ export function idOf (reference: Reference | null | undefined): string | undefin
 export function amountOf (currency: string, amount: number): number {
   const iso = currency.toUpperCase()
   return Math.round(amount * 10 ** (exponentOf(iso) - (EXPONENTS.get(iso) ?? exponentOf(iso))))
-}
-
-/** `sku-pro:2, sku-addon` as names with quantities. */
-export function listOf (field: string, list: unknown): Array<{ name: string, quantity: number | undefined }> | undefined {
-  const text = textOf(typeof list === 'string' ? list : undefined, 500) // as long as a value of Stripe's metadata gets
-  return text?.split(',').map((part) => {
-    const [name = '', units, ...others] = part.split(':').map((one) => one.trim())
-    if (name !== '' && units === undefined) return { name, quantity: undefined }
-    const quantity = /^\d{1,5}$/.test(units ?? '') ? Number(units) : 0
-    if (name !== '' && others.length === 0 && quantity >= 1 && quantity <= 10_000) return { name, quantity }
-    throw fault(field, 'must be names with quantities from 1 to 10000, written as sku-pro:2,sku-addon')
-  })
 }
 
 /** A checkout session that is complete. Its lines are in its metadata, or have to be asked for. */

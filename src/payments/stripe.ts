@@ -4,10 +4,10 @@ import { readMoment } from '../orders/to-paid-order.js'
 import { parseJson } from '../plugins/json-body.js'
 import { checked } from './checked.js'
 import type { Checkout, OrderChange, SourceOptions, StoredWebhook } from './checkout.js'
-import { Currency, Id, MaybeText, tiesOf } from './foreign.js'
+import { Currency, Id, listOf, MaybeText, tiesOf } from './foreign.js'
 import { ignored, type Meaning } from './meaning.js'
 import { assertSigned, eventKeyOf, fieldsOf, freshMoment, headerOf, hmac } from './signatures.js'
-import { amountOf, idOf, intentMeans, invoiceMeans, listOf, MaybeMetadata, sessionMeans } from './stripe-orders.js'
+import { amountOf, idOf, intentMeans, invoiceMeans, MaybeMetadata, sessionMeans } from './stripe-orders.js'
 
 // Stripe signs `t.body` with HMAC-SHA-256, and its key is the whole secret, whsec_ and all. Its libraries bound the age only one way.
 const SIGNATURE = 'stripe-signature'
