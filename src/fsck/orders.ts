@@ -56,7 +56,8 @@ export const orderChecks: readonly Check[] = [
           when bool_or(fulfillment_status in ('fulfilled', 'partial')) then 'partial'
           when bool_or(fulfillment_status = 'backordered') then 'backordered'
           else 'unfulfilled' end as status
-        from line_items group by 1, 2) l on l.account_id = o.account_id and l.order_id = o.id
+        from (select account_id, order_id, case when ended_units < quantity then fulfillment_status end as fulfillment_status from line_items) l
+        group by 1, 2) l on l.account_id = o.account_id and l.order_id = o.id
       where o.fulfillment_status is distinct from l.status`,
   }, {
     name: 'a backorder misses what its line still lacks, in the pool of its line',

@@ -1,10 +1,10 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 
-interface Sighting { account_id: string, license_ids: readonly string[], how: 'approved', seen_by: string | null }
+interface Sighting { account_id: string, license_ids: readonly string[], how: 'approved' | 'order_page', seen_by: string | null }
 
 /**
- * Writes down that somebody may read these keys from now on: a cancellation revokes them. Locks their open allocations first, in the order of
+ * Writes down that somebody may read these keys from now on: a refund revokes them. Locks their open allocations first, in the order of
  * their ids, as whatever ends one does, so that the two cannot miss each other.
  */
 export async function markSeen (trx: Transaction<Database>, { account_id, license_ids, how, seen_by }: Sighting): Promise<void> {

@@ -1,19 +1,25 @@
-import type { Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { lockPools } from '../licenses/fill.js'
 
 /**
- * Locks the pools of an order's lines, then the order, as whoever fills its lines does: then nobody gives it licenses meanwhile. Returns
- * its pools and its status, or undefined where there is no such order.
+ * Locks the pools of an order's lines and licenses, and `more` pools that it is to have lines of, then the order, as whoever fills its lines does: then
+ * nobody gives it licenses meanwhile. Returns its pools and its status, or undefined where there is no such order.
  */
 export async function lockOrder (
-  trx: Transaction<Database>, account_id: string, order_id: string
+  trx: Transaction<Database>, account_id: string, order_id: string, more: readonly string[] = []
 ): Promise<{ pool_ids: string[], status: string } | undefined> {
-  const lines = await trx.selectFrom('line_items').select('pool_id').distinct()
-    .where('account_id', '=', account_id).where('order_id', '=', order_id).execute()
-  if (lines.length === 0) return undefined
-  const pools = await lockPools(trx, account_id, lines.map((line) => line.pool_id))
+  const { rows: pools } = await sql<{ pool_id: string }>`
+    select pool_id from line_items where account_id = ${account_id} and order_id = ${order_id}
+    union
+    select a.pool_id from line_items l join allocations a on a.account_id = l.account_id and a.line_item_id = l.id and a.ended_as is null
+    where l.account_id = ${account_id} and l.order_id = ${order_id}
+    union
+    select a.pool_id from line_items l join allocations a on a.account_id = l.account_id and a.line_item_id = l.id and a.ended_as is not null
+    where l.account_id = ${account_id} and l.order_id = ${order_id}`.execute(trx)
+  if (pools.length === 0) return undefined
+  const pool_ids = [...(await lockPools(trx, account_id, [...pools.map((pool) => pool.pool_id), ...more])).keys()]
   const order = await trx.selectFrom('orders').select('status').where('account_id', '=', account_id).where('id', '=', order_id)
     .forNoKeyUpdate().executeTakeFirstOrThrow()
-  return { pool_ids: [...pools.keys()], status: order.status }
+  return { pool_ids, status: order.status }
 }

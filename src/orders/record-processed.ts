@@ -9,20 +9,30 @@ export async function findProcessed (trx: Transaction<Database>, account_id: str
   return row?.order_id ?? undefined
 }
 
-/** Stores the event as processed. One that was kept for another reason before, sent again or replayed, is processed now. */
-export async function recordProcessed (trx: Transaction<Database>, account_id: string, event: ReceivedEvent, order_id: string): Promise<void> {
-  const { id, source_id, event_key } = event
+/**
+ * Stores the event as processed; false: it was already. One that was kept for another reason before, sent again or replayed, is processed now. `paid_again`:
+ * the order was known, by this name, and that it is paid is one more fact of it.
+ */
+export async function recordProcessed (
+  trx: Transaction<Database>, account_id: string, event: ReceivedEvent, order_id: string, paid_again: string | undefined
+): Promise<boolean> {
+  const { id, source_id, event_key, type, occurred_at, body } = event
   const said = {
-    type: event.type,
-    occurred_at: event.occurred_at,
-    body: event.body,
+    type,
+    occurred_at,
+    body,
     context: JSON.stringify(event.context ?? {}),
     ...(event.answers === undefined ? {} : { answers: JSON.stringify(event.answers) }),
   }
   const processed = { status: 'processed', order_id, processed_at: sql<Date>`now()` }
-  await trx.insertInto('payment_events')
+  const stored = await trx.insertInto('payment_events')
     .values({ account_id, id, source_id, event_key, ...said, ...processed })
     .onConflict((conflict) => conflict.constraint('payment_events_once')
       .doUpdateSet({ ...said, ...processed, reason: null, next_attempt_at: null }).where('payment_events.status', '<>', 'processed'))
-    .execute()
+    .returning('id').executeTakeFirst()
+  if (stored === undefined) return false
+  if (paid_again !== undefined) {
+    await trx.insertInto('payment_facts').values({ account_id, source_id, event_id: stored.id, ref: paid_again, kind: 'paid', occurred_at, order_id }).execute()
+  }
+  return true
 }
