@@ -23,7 +23,20 @@ async function soundShop (db: Kysely<Database>): Promise<Shop> {
   const { pool_id } = await poolOf(shop, empty, [])
   await waitingOrder(shop, empty, pool_id)
   await toldWebhook(shop)
+  await openHold(shop)
   return shop
+}
+
+/** One license of the stock, held. */
+async function openHold ({ db, account_id }: Shop): Promise<void> {
+  const hold_id = 'HO-1'
+  const stock = await db.selectFrom('stock').selectAll().orderBy('license_id', 'desc').limit(1).executeTakeFirstOrThrow()
+  await db.deleteFrom('stock').where('license_id', '=', stock.license_id).execute()
+  const expires_at = new Date(Date.now() + 3_600_000)
+  await db.insertInto('holds').values({ account_id, id: hold_id, mode: 'live', currency: 'EUR', created_by: 'SU-1', expires_at }).execute()
+  const line = { product_id: 'PRD-1', pool_id: stock.pool_id, quantity: 1, slots: 1 }
+  await db.insertInto('hold_lines').values({ account_id, hold_id, number: 1, external_id: '1', ...line }).execute()
+  await db.insertInto('held_licenses').values({ ...stock, hold_id, line_number: 1, expires_at }).execute()
 }
 
 /** A webhook with a secret, told once. */
@@ -54,13 +67,13 @@ const ONE_IN_STOCK = '(select min(license_id) from stock)'
 
 /** What breaks each invariant. Where a constraint of the database would refuse that, it is dropped first. */
 const plants: Record<string, string[]> = {
-  'every license is in exactly one state: available, allocated, revoked or withdrawn': [
+  'every license is in exactly one state: available, held, allocated, revoked or withdrawn': [
     `delete from stock where license_id = ${ONE_IN_STOCK}`,
     "insert into withdrawals (account_id, license_id, pool_id, reason, created_by) select account_id, license_id, pool_id, 'gone', 'x' from stock limit 1",
     "update allocations set ended_as = 'released', ended_at = now() where unit = 1",
     'insert into stock (account_id, pool_id, position, license_id) select account_id, pool_id, 90, license_id from allocations where unit = 1',
   ],
-  'whatever is in stock, allocated or withdrawn was loaded into that pool': [
+  'whatever is in stock, held, allocated or withdrawn was loaded into that pool': [
     "insert into stock (account_id, pool_id, position, license_id) select account_id, pool_id, 90, 'LI-ghost' from stock limit 1",
     `update stock set pool_id = ${SOLD}, position = 90 where license_id = ${ONE_IN_STOCK}`,
   ],
@@ -78,9 +91,28 @@ const plants: Record<string, string[]> = {
     'update pools set next_position = 4 where id = (select pool_id from stock limit 1)',
     `update pools set next_position = 3 where id = ${SOLD}`,
   ],
-  'no position in stock was allocated before': [
+  'no position in stock or held was allocated before, and none is both': [
     'insert into stock (account_id, pool_id, position, license_id) select account_id, pool_id, position, license_id from allocations limit 1',
+    'update held_licenses set pool_id = s.pool_id, position = s.position from allocations s',
+    'insert into stock (account_id, pool_id, position, license_id) select account_id, pool_id, position, license_id from held_licenses',
   ],
+  'an open hold has all that its lines want, from their pools, until its own time': [
+    'delete from held_licenses',
+    'update hold_lines set slots = 2, quantity = 2',
+    `update held_licenses set pool_id = ${SOLD}`,
+    "update held_licenses set expires_at = expires_at + interval '1 s'",
+  ],
+  'a hold that is over has nothing, but for what an expired one has in pools that nobody looked at since': [
+    "update holds set status = 'released', ended_at = now()",
+    "update holds set status = 'committed', order_id = (select min(order_id) from allocations), ended_at = now()",
+    "update holds set status = 'expired', ended_at = now()",
+  ],
+  'a hold has lines, as many licenses as the rule of their pools says, and the mode of these': [
+    'alter table held_licenses drop constraint held_licenses_account_id_hold_id_line_number_fkey; delete from hold_lines',
+    "update holds set mode = 'test'",
+    'update hold_lines set slots = 2, quantity = 3',
+  ],
+  'a committed hold has its order': ["update holds set status = 'committed', order_id = 'OR-none', ended_at = now()"],
   'what its holder may have seen was not released': ["update allocations set ended_as = 'released', ended_at = now() where unit = 1"],
   'the routes of a pool are those of its products and currency': [
     `delete from pool_routes where pool_id = ${SOLD}`,
