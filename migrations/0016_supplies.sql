@@ -54,6 +54,8 @@ create table supply_orders (
   constraint supply_orders_emulator check (type <> 'emulator' or mode = 'test')
 );
 create index supply_orders_due_at on supply_orders (next_attempt_at) where status in ('planned', 'calling');
+-- What counts as asked for.
+create index supply_orders_open on supply_orders (account_id, line_item_id) where status in ('planned', 'calling', 'given_up');
 create index supply_orders_created on supply_orders (account_id, created_at);
 
 -- A mail may hand over no license but say something: then it has its own words.

@@ -19,6 +19,7 @@ import { licenseRoutes } from './licenses/routes.js'
 import type { Intake } from './orders/intake.js'
 import { orderRoutes } from './orders/routes.js'
 import { paymentRoutes } from './payments/routes.js'
+import { sourceSecretRoutes } from './payments/secret-routes.js'
 import { paymentSourceRoutes } from './payments/source-routes.js'
 import { authentication } from './plugins/authentication.js'
 import { schemaController } from './plugins/compilers.js'
@@ -43,6 +44,7 @@ import { requestParameterRoutes } from './requests/parameter-routes.js'
 import { requestRoutes } from './requests/routes.js'
 import type { Keyring } from './sealing.js'
 import { subscriptionRoutes } from './subscriptions/routes.js'
+import { supplyRoutes } from './supplies/routes.js'
 import { accountRequestRoutes } from './tiers/account-requests/routes.js'
 import { tierAccountRoutes } from './tiers/accounts/routes.js'
 import { tierConfigRequestMoveRoutes } from './tiers/config-requests/move-routes.js'
@@ -103,6 +105,8 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(orderRoutes, { prefix: '/v1', intake })
   await app.register(paymentRoutes, { prefix: '/v1', intake })
   await app.register(paymentSourceRoutes, { prefix: '/v1' })
+  await app.register(sourceSecretRoutes, { prefix: '/v1' })
+  await app.register(supplyRoutes, { prefix: '/v1' })
   await app.register(deliveryRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })
   await app.register(licenseRoutes, { prefix: '/v1' })

@@ -35,6 +35,8 @@ export interface Config {
   /** for all of a call, to the end of the answer */
   webhook_timeout_ms: number
   webhook_concurrency: number
+  /** calls to supplies that a worker has under way at a time */
+  supply_concurrency: number
   /** CIDR networks that webhooks may call though they are not public */
   webhook_allowed_networks: readonly string[]
 }
@@ -107,6 +109,7 @@ export function readConfig (env: NodeJS.ProcessEnv = process.env): Config {
     worker_concurrency: integer(env, 'WORKER_CONCURRENCY', 4, 1, 100),
     webhook_timeout_ms: integer(env, 'WEBHOOK_TIMEOUT_MS', 15_000, 100, 60_000),
     webhook_concurrency: integer(env, 'WEBHOOK_CONCURRENCY', 32, 2, 1000), // they mostly wait: for the other side
+    supply_concurrency: integer(env, 'SUPPLY_CONCURRENCY', 16, 1, 1000), // likewise
     webhook_allowed_networks: networks(env, 'WEBHOOK_ALLOWED_NETWORKS', (env['DATABASE_URL'] ?? '') === '' ? LOOPBACK : []),
   }
 }

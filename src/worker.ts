@@ -22,6 +22,11 @@ import { becomeDue } from './requests/become-due.js'
 import { findDue, findFilled, findOldDrafts } from './requests/find-waiting.js'
 import { purgeDraft } from './requests/purge-draft.js'
 import type { Keyring } from './sealing.js'
+import { callSupply, type Purchasing } from './supplies/call.js'
+import { cancelSurplus, findSurplus } from './supplies/cancel-surplus.js'
+import { claimSupplyOrders, type ClaimedSupplyOrder } from './supplies/claim.js'
+import { findSuppliable } from './supplies/find-suppliable.js'
+import { supplyLine } from './supplies/supply.js'
 import { claimMessages, type ClaimedMessage } from './webhooks/claim.js'
 import { purgeMessages } from './webhooks/purge.js'
 import { sendMessage, type Outbox } from './webhooks/send.js'
@@ -49,6 +54,8 @@ const jobs: readonly Job[] = [
   ['reshelve stranded stock', 30 * SECOND, (db) => inEach(db, strandedPools, reshelve)],
   ['fill backorders', 30 * SECOND, (db) => inEach(db, waitingPools, (trx, { account_id, pool_id }) => fillPool(trx, account_id, pool_id))],
   ['end expired holds', 5 * SECOND, (db) => inEach(db, poolsOfExpired, (trx, { account_id, pool_id }) => reclaimExpired(trx, account_id, [pool_id]))],
+  ['supply short lines', 2 * SECOND, (db) => inEach(db, findSuppliable, supplyLine)],
+  ['cancel surplus supply orders', 2 * SECOND, (db) => inEach(db, findSurplus, cancelSurplus)],
   ['sweep staging', MINUTE, sweepAll],
   ['approve filled requests', SECOND, (db, keyring) => inEach(db, findFilled, (trx, found) => approveFilledRequest(trx, keyring, found))],
   ['make scheduled requests pending', 5 * SECOND, (db, keyring) => inEach(db, findDue, (trx, found) => becomeDue(trx, keyring, found))],
@@ -164,6 +171,16 @@ function webhooks (outbox: Outbox, concurrency: number): Outgoing<ClaimedMessage
   }
 }
 
+/** Where licenses come from that no pool has. */
+function supplies (purchasing: Purchasing, concurrency: number): Outgoing<ClaimedSupplyOrder> {
+  return {
+    name: 'call supplies',
+    concurrency,
+    claim: (trx, busy) => claimSupplyOrders(trx, { concurrency, busy }),
+    send: (demand, cut) => callSupply(purchasing, demand, cut),
+  }
+}
+
 /**
  * Starts all jobs; each goes on whatever happens to the others, to the mail server or to the database.
  *
@@ -179,6 +196,7 @@ export function startWorker ({ db, config, keyring, log, transport = mailTranspo
   const running = Promise.all([
     sendAll(deliveries(post, config), ground, signals),
     sendAll(webhooks({ db, keyring, log, line, public_url: config.public_url }, config.webhook_concurrency), ground, signals),
+    sendAll(supplies({ db, keyring, log, allowed_networks: line.allowed_networks }, config.supply_concurrency), ground, signals),
     ...jobs.map((job) => repeat(job, ground, stopping.signal)),
   ])
   return {

@@ -16,13 +16,13 @@ const isRoutes = (file: string): boolean => /(^|\/)([a-z]+-)?routes\.ts$/.test(f
 const isSchema = (file: string): boolean => /\/(schema|permissions)\.ts$/.test(file)
 const isVerb = (file: string): boolean => resources.includes(folder(file)) && !isRoutes(file) && !isSchema(file)
 const resources = [
-  'accounts', 'products', 'distribution', 'pools', 'licenses', 'holds', 'orders', 'payments', 'parameters', 'tiers', 'assets', 'requests', 'subscriptions',
+  'accounts', 'products', 'distribution', 'pools', 'licenses', 'holds', 'supplies', 'orders', 'payments', 'parameters', 'tiers', 'assets', 'requests', 'subscriptions',
   'conversations', 'webhooks', 'deliveries', 'events',
 ]
 const calledInTransaction = ['deliveries/plan.ts', 'deliveries/replan.ts', 'deliveries/wake.ts']
 
 /** From high to low: a verb imports verbs of its own resource or of a lower one. */
-const line = ['payments', 'subscriptions', 'requests', 'assets', 'tiers', 'parameters', 'orders', 'holds', 'licenses', 'pools', 'events']
+const line = ['payments', 'subscriptions', 'requests', 'assets', 'tiers', 'parameters', 'orders', 'supplies', 'holds', 'licenses', 'pools', 'events']
 
 const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
   ['only routes, plugins, app and the command that serves know fastify', ({ from, to }) =>
@@ -32,7 +32,7 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
     /^pg(-copy-streams)?$/.test(to) && folder(from) !== 'database' && !['orders/intake.ts', 'orders/take-in.ts'].includes(from)],
   ['nobody but app, and routes of its own folder, imports routes', ({ from, to }) => isRoutes(to) && from !== 'app.ts'],
   ['nobody but main and the commands imports app or worker', ({ from, to }) => ['app.ts', 'worker.ts'].includes(to) && folder(from) !== 'commands' && from !== 'main.ts'],
-  ['a verb imports verbs of its own resource, or of one further down the line payments, subscriptions, requests, assets, tiers, parameters, orders, holds, licenses, pools, events', ({ from, to }) =>
+  ['a verb imports verbs of its own resource, or of one further down the line payments, subscriptions, requests, assets, tiers, parameters, orders, supplies, holds, licenses, pools, events', ({ from, to }) =>
     isVerb(from) && isVerb(to) && line.includes(folder(from)) && line.includes(folder(to)) && line.indexOf(folder(to)) < line.indexOf(folder(from))],
   ['deliveries import nobody\'s verbs but events/record.ts', ({ from, to }) =>
     folder(from) === 'deliveries' && isVerb(to) && folder(to) !== 'deliveries' && to !== 'events/record.ts'],
@@ -45,9 +45,9 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
     !(from === 'webhooks/call-validator.ts' && to === 'plugins/json-body.ts')],
   ['webhooks import nobody\'s verbs but events/record.ts', ({ from, to }) =>
     folder(from) === 'webhooks' && !isRoutes(from) && isVerb(to) && folder(to) !== 'webhooks' && to !== 'events/record.ts'],
-  ['nobody imports the verbs of webhooks but plan, and what asks validators', ({ from, to }) =>
+  ['nobody imports the verbs of webhooks but plan, what asks validators, and what calls others safely', ({ from, to }) =>
     isVerb(to) && folder(to) === 'webhooks' && !['webhooks', ''].includes(folder(from)) &&
-    !['webhooks/plan.ts', 'webhooks/find-target.ts', 'webhooks/call-validator.ts', 'webhooks/call.ts'].includes(to)],
+    !['webhooks/plan.ts', 'webhooks/find-target.ts', 'webhooks/call-validator.ts', 'webhooks/call.ts', 'webhooks/address.ts', 'webhooks/sign.ts'].includes(to)],
   ['only webhooks/call.ts calls others by HTTP', ({ from, to }) => /^(node:https|node:http2|undici)$/.test(to) && from !== 'webhooks/call.ts'],
   ['what all stand on stands on nothing', ({ from, to }) =>
     ['problems.ts', 'ids.ts', 'config.ts', 'sealing.ts'].includes(from) && !to.startsWith('node:') && !['database/connect.ts', 'problems.ts', 'kysely'].includes(to)],
@@ -65,7 +65,7 @@ t.test('the import rule', async (t) => {
 t.test('where transactions begin, and who reads the environment', async (t) => {
   const beginning = files.filter((file) => /\binTransaction\(|\bonce\((app\.)?db\b|\.transaction\(\)/.test(text.get(file) ?? ''))
   const allowed = (file: string): boolean => isRoutes(file) || file === 'worker.ts' || ['commands', 'database', 'fsck'].includes(folder(file)) ||
-    ['orders/intake.ts', 'licenses/load.ts', 'deliveries/send.ts', 'webhooks/send.ts', 'payments/receive.ts'].includes(file)
+    ['orders/intake.ts', 'licenses/load.ts', 'deliveries/send.ts', 'webhooks/send.ts', 'supplies/call.ts', 'payments/receive.ts'].includes(file)
   t.same(beginning.filter((file) => !allowed(file)), [], 'transactions')
   t.same(files.filter((file) => /process\.env/.test(text.get(file) ?? '')), ['config.ts'], 'process.env')
 })

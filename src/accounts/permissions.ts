@@ -1,10 +1,12 @@
 /** Everything an API key can be allowed to do. A route names one; a key holds some. */
 export const PERMISSIONS = [
   'accounts:read', 'accounts:write', 'accounts:rename', 'api-keys:read', 'api-keys:write', 'products:read', 'products:write', 'pools:read', 'pools:write',
-  'licenses:read', 'licenses:load', 'licenses:reveal', 'licenses:withdraw', 'orders:read', 'orders:write', 'orders:resend', 'holds:read', 'holds:write',
+  'licenses:read', 'licenses:load', 'licenses:reveal', 'licenses:withdraw', 'licenses:replace', 'licenses:revoke',
+  'batches:recall', 'orders:read', 'orders:write', 'orders:resend', 'holds:read', 'holds:write',
   'payment-sources:read', 'payment-sources:write', 'payment-events:read', 'payment-events:replay', 'deliveries:read', 'events:read',
   'marketplaces:read', 'marketplaces:write', 'requests:read', 'requests:write', 'requests:approve', 'tiers:read', 'tiers:write',
   'subscriptions:read', 'subscriptions:write', 'conversations:read', 'conversations:write', 'webhooks:read', 'webhooks:write',
+  'supply-orders:read', 'supply-orders:retry',
 ] as const
 export type Permission = typeof PERMISSIONS[number]
 

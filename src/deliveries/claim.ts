@@ -14,6 +14,8 @@ export interface ClaimedDelivery {
   order_id: string
   product_id: string
   license_ids: string[]
+  /** of a mail that hands over no license: what it says in place of the product's own words */
+  words: { subject: string, text: string } | null
   to: string
   message_id: string
 }
@@ -26,12 +28,12 @@ export interface ClaimOptions {
   domain: string
 }
 
-interface Due { account_id: string, id: string, order_id: string, license_ids: string[], attempts: number }
+interface Due { account_id: string, id: string, order_id: string, license_ids: string[], reason: string, attempts: number }
 
 /** What is due, oldest first, past whatever another worker is claiming: planned, or left in `sending` by a worker that is gone. */
 async function lockDue (trx: Transaction<Database>, limit: number): Promise<Due[]> {
   const { rows } = await sql<Due>`
-    select account_id, id, order_id, license_ids, attempts from deliveries
+    select account_id, id, order_id, license_ids, reason, attempts from deliveries
     where status in ('planned', 'sending') and next_attempt_at <= now()
     order by next_attempt_at limit ${limit} for update skip locked`.execute(trx)
   return rows
@@ -79,7 +81,7 @@ async function markSending (
         next_attempt_at = now() + ${options.lease_ms} * interval '1 ms',
         message_id = coalesce(t.message_id, '<' || t.id || '@' || ${options.domain} || '>')
       from ${input} where t.account_id = d.account_id and t.id = d.id
-      returning t.account_id, t.id, t.claim_id, t.attempts, t.order_id, t.product_id, t.license_ids, t."to", t.message_id
+      returning t.account_id, t.id, t.claim_id, t.attempts, t.order_id, t.product_id, t.license_ids, t.words, t."to", t.message_id
     ), tried as (
       insert into delivery_attempts (account_id, delivery_id, attempt) select account_id, id, attempts from claimed
     ), seen as (
@@ -87,7 +89,7 @@ async function markSending (
       select c.account_id, l.license_id, 'mailed', c.id from claimed c cross join lateral unnest(c.license_ids) as l (license_id)
       where not exists (select from license_sightings s where s.account_id = c.account_id and s.license_id = l.license_id and s.seen_by = c.id)
     )
-    select account_id, id, claim_id, attempts as attempt, order_id, product_id, license_ids, "to", message_id from claimed`.execute(trx)
+    select account_id, id, claim_id, attempts as attempt, order_id, product_id, license_ids, words, "to", message_id from claimed`.execute(trx)
   return rows
 }
 
@@ -101,7 +103,7 @@ export async function claimDeliveries (trx: Transaction<Database>, options: Clai
   const licensesOf = await lockLicenses(trx, due)
   const free = due.filter((delivery) => licensesOf.has(delivery.id))
   const spent = free.filter((delivery) => delivery.attempts >= ATTEMPTS_MAX)
-  const empty = free.filter((delivery) => !spent.includes(delivery) && licensesOf.get(delivery.id)?.length === 0)
+  const empty = free.filter((delivery) => !spent.includes(delivery) && delivery.reason !== 'information' && licensesOf.get(delivery.id)?.length === 0)
   await giveUp(trx, spent, 'failed', 'every try was used up')
   await giveUp(trx, empty, 'cancelled', 'the order holds none of its licenses any more')
   const sendable = free.filter((delivery) => !spent.includes(delivery) && !empty.includes(delivery))

@@ -39,7 +39,7 @@ export async function planTogether (trx: Transaction<Database>, planned: NewDeli
     update deliveries d set license_ids = l.license_ids || d.license_ids
     from json_to_recordset(${JSON.stringify([...byProduct(filled)].map(([product_id, license_ids]) => ({ product_id, license_ids })))}::json)
       as l (product_id text, license_ids text[])
-    where d.account_id = ${account_id} and d.order_id = ${order_id} and d.status = 'planned' and d.product_id = l.product_id
+    where d.account_id = ${account_id} and d.order_id = ${order_id} and d.status = 'planned' and d.product_id = l.product_id and d.reason <> 'information'
     returning d.product_id`.execute(trx)
   const has_mail = new Set(joined.map((delivery) => delivery.product_id))
   await planDeliveries(trx, { ...planned, filled: filled.filter(({ product_id }) => !has_mail.has(product_id)) })
@@ -53,4 +53,25 @@ function byProduct (filled: NewDeliveries['filled']): Map<string, string[]> {
     licensesOf.set(product_id, licenses)
   }
   return licensesOf
+}
+
+/** A mail that hands over no license: what it says, with the tags of mails. */
+export interface NewInformation {
+  account_id: string
+  order_id: string
+  mails: ReadonlyArray<{ product_id: string, words: { subject: string, text: string } }>
+  /** of a resend: the API key */
+  requested_by?: string
+}
+
+/** Plans mails without a license, one per product. Without an address in the order, none. The caller calls wakeWorker() after the commit. Returns their ids. */
+export async function planInformation (trx: Transaction<Database>, { account_id, order_id, mails, requested_by }: NewInformation): Promise<string[]> {
+  if (mails.length === 0) return []
+  const { rows } = await sql<{ id: string }>`
+    insert into deliveries (account_id, order_id, product_id, license_ids, "to", reason, requested_by, words)
+    select ${account_id}, ${order_id}, m.product_id, '{}', o.customer ->> 'email', 'information', ${requested_by ?? null}, m.words
+    from orders o cross join jsonb_to_recordset(${JSON.stringify(mails)}::jsonb) as m (product_id text, words jsonb)
+    where o.account_id = ${account_id} and o.id = ${order_id} and o.customer ->> 'email' is not null
+    returning id`.execute(trx)
+  return rows.map((delivery) => delivery.id)
 }

@@ -5,6 +5,7 @@ import type { ClaimedDelivery } from './claim.js'
 
 /** The keys of a delivery in clear, in its order. They go into the mail and nowhere else. */
 async function openKeys (db: Reader, keyring: Keyring, { account_id, license_ids }: ClaimedDelivery): Promise<string[]> {
+  if (license_ids.length === 0) return []
   const licenses = await db.selectFrom('licenses').select(['id', 'pool_id', 'sealed'])
     .where('account_id', '=', account_id).where('id', 'in', license_ids).execute()
   const keys = new Map(licenses.map(({ id, pool_id, sealed }) => [id, open(keyring, [account_id, pool_id, id], sealed).toString('utf8')]))
@@ -13,6 +14,13 @@ async function openKeys (db: Reader, keyring: Keyring, { account_id, license_ids
     if (key === undefined) throw new Error(`license ${id} is missing`)
     return key
   })
+}
+
+/** The product with the words of this mail in place of its own, in every language; the names that it has in each stay. */
+function inWordsOf ({ words }: ClaimedDelivery, product: MailedProduct): MailedProduct {
+  if (words === null) return product
+  const names = Object.entries(product.locales).flatMap(([locale, { name }]) => name === undefined ? [] : [[locale, { name }]])
+  return { ...product, mail_template: words, locales: Object.fromEntries(names) }
 }
 
 /** All that a mail is written from. */
@@ -29,7 +37,7 @@ export async function readLetter (db: Reader, keyring: Keyring, claimed: Claimed
   const [first = null] = amounts
   return {
     sender: order.sender,
-    product: product as unknown as MailedProduct,
+    product: inWordsOf(claimed, product as unknown as MailedProduct),
     order: { ...order, customer: order.customer as Record<string, unknown> },
     quantity: lines.reduce((sum, line) => sum + line.quantity, 0),
     unit_amount: amounts.every((amount) => amount === first) ? first : null,

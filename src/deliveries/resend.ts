@@ -2,10 +2,10 @@ import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { Problem } from '../problems.js'
-import { planDeliveries } from './plan.js'
+import { planDeliveries, planInformation, type NewInformation } from './plan.js'
 
 /**
- * Plans the mails of a paid order again, one per product, with the licenses it holds now. Returns the ids of the deliveries.
+ * Plans the mails of a paid order again, one per product, with the licenses it holds now, and those that hand over none. Returns the ids of the deliveries.
  * The caller calls wakeWorker() after the commit.
  *
  * @throws Problem order-not-found
@@ -17,15 +17,29 @@ export async function resendOrder (trx: Transaction<Database>, account_id: strin
   const order = await trx.selectFrom('orders').select(['status', sql<string | null>`customer ->> 'email'`.as('email')]).where('account_id', '=', account_id).where('id', '=', order_id)
     .forNoKeyUpdate().executeTakeFirst()
   if (order === undefined) throw new Problem('order-not-found')
-  if (order.status !== 'paid') throw new Problem('order-not-paid', `it is ${order.status}`)
+  if (order.status !== 'paid' && order.status !== 'partially_refunded') throw new Problem('order-not-paid', `it is ${order.status}`)
   if (order.email === null) throw new Problem('nothing-to-send', 'the order has no mail address')
   const filled = await trx.selectFrom('line_items').innerJoin('allocations', (join) => join
     .onRef('allocations.account_id', '=', 'line_items.account_id').onRef('allocations.line_item_id', '=', 'line_items.id'))
     .select(['line_items.product_id', 'allocations.license_id'])
     .where('line_items.account_id', '=', account_id).where('line_items.order_id', '=', order_id).where('allocations.ended_as', 'is', null)
     .orderBy(sql`length(line_items.id)`).orderBy('line_items.id').orderBy('allocations.unit').execute()
-  if (filled.length === 0) throw new Problem('nothing-to-send')
-  const deliveries = await planDeliveries(trx, { account_id, order_id, reason: 'resend', requested_by: actor, filled })
+  const mails = await informationOf(trx, account_id, order_id)
+  if (filled.length + mails.length === 0) throw new Problem('nothing-to-send')
+  const deliveries = [
+    ...await planDeliveries(trx, { account_id, order_id, reason: 'resend', requested_by: actor, filled }),
+    ...await planInformation(trx, { account_id, order_id, requested_by: actor, mails }),
+  ]
   await recordEvent(trx, { account_id, type: 'order.resent', subject_id: order_id, actor, data: { delivery_ids: deliveries } })
   return deliveries
+}
+
+/** What was said for the lines that hand over a mail and no license. */
+async function informationOf (trx: Transaction<Database>, account_id: string, order_id: string): Promise<NewInformation['mails']> {
+  const { rows } = await sql<NewInformation['mails'][number]>`
+    select distinct on (d.product_id) d.product_id, d.words from deliveries d
+    where d.account_id = ${account_id} and d.order_id = ${order_id} and d.reason = 'information' and exists (
+      select from line_items l where l.account_id = d.account_id and l.order_id = d.order_id and l.product_id = d.product_id and l.pool_id = '')
+    order by d.product_id, d.created_at desc`.execute(trx)
+  return rows
 }

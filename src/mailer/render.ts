@@ -122,10 +122,11 @@ export function render (letter: Letter): Rendered {
   const tags = tagsOf({ ...letter, product })
   const values = { tags, keys: letter.keys }
   const sender = oneLine(letter.sender)
-  const ownText = text.includes('{KEY}') ? text : `${text}\n\n{KEY}`
+  const lacksKey = (words: string): boolean => letter.keys.length > 0 && !words.includes('{KEY}')
+  const ownText = lacksKey(text) ? `${text}\n\n{KEY}` : text
   const htmlBody = html === undefined
     ? textToHtml(ownText, values)
-    : `${fillHtml(html, values)}${html.includes('{KEY}') ? '' : `<p>${keysAsHtml(letter.keys)}</p>`}`
+    : `${fillHtml(html, values)}${lacksKey(html) ? `<p>${keysAsHtml(letter.keys)}</p>` : ''}`
   return {
     subject: fillSubject(subject, tags) || fillSubject(words.subject('{PROGRAM_NAME}'), tags),
     text: wrapText(fillText(ownText, values), words, tags, sender),

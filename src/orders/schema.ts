@@ -7,7 +7,7 @@ export const MODES = ['live', 'test'] as const
 export const ORDER_STATUSES = ['paid', 'refunded', 'partially_refunded', 'disputed', 'charged_back', 'cancelled'] as const
 export const FULFILLMENT_STATUSES = ['pending', 'backordered', 'partial', 'fulfilled', 'unfulfilled'] as const
 export const DELIVERY_STATUSES = ['planned', 'sending', 'sent', 'failed', 'bounced', 'cancelled'] as const
-export const DELIVERY_REASONS = ['order', 'backorder', 'resend'] as const
+export const DELIVERY_REASONS = ['order', 'backorder', 'resend', 'information'] as const
 
 const text = (maxLength: number, example: string, description?: string) =>
   Type.String({ minLength: 1, maxLength, examples: [example], ...(description === undefined ? {} : { description }) })

@@ -19,6 +19,7 @@ const TAGS = {
   versions: 'Products as they were published',
   distribution: 'Who may sell what: hubs and marketplaces of providers, contracts, listings and connections of vendors',
   pools: 'Stock of interchangeable licenses, and which order lines it serves',
+  supplies: 'Where licenses come from when a pool is short, and the calls for them',
   licenses: 'License keys: loaded, listed masked, revealed, withdrawn',
   batches: 'Loads of licenses',
   holds: 'Licenses set aside for checkout sessions that are not paid yet, and what is in stock',

@@ -15,7 +15,19 @@ export interface Line {
 export interface Call { url: string, method: 'GET' | 'POST', headers: Record<string, string>, body?: string }
 
 /** How a call went. Without a status code there was no answer, and `error` says why. */
-export interface Called { status_code: number | null, body: string, retry_after: string | undefined, error: string | null, duration_ms: number }
+export interface Called {
+  status_code: number | null
+  body: string
+  content_type: string | undefined
+  /** the answer came to its end; otherwise the body may be cut */
+  is_complete: boolean
+  retry_after: string | undefined
+  error: string | null
+  duration_ms: number
+}
+
+/** The error of a call to an address that may not be called. */
+export const REFUSED_ADDRESS = 'the address is not one that may be called'
 
 const ANSWER_BYTES_MAX = 64 * 1024
 const HEADER_BYTES_MAX = 16 * 1024
@@ -39,7 +51,7 @@ function guardedLookup ({ allowed_networks, resolve = resolveName }: Line): Look
 function reasonOf (error: unknown, { timeout_ms }: Line, deadline: AbortSignal): string {
   if (deadline.aborted) return `no answer within ${timeout_ms} ms`
   const { code, name } = error as { code?: string, name?: string } // its sentence might quote what was sent
-  return code === REFUSED ? 'the address is not one that may be called' : `no answer: ${code ?? name ?? 'unknown'}`
+  return code === REFUSED ? REFUSED_ADDRESS : `no answer: ${code ?? name ?? 'unknown'}`
 }
 
 /** Opens the connection and sends. Rejects where there is no answer. */
@@ -90,9 +102,10 @@ export async function call (
   try {
     const response = await send(line, asked, signal === undefined ? deadline : AbortSignal.any([deadline, signal]))
     const body = response.statusCode === 101 ? '' : await read(response, bytes_max)
-    return { status_code: response.statusCode ?? null, body, retry_after: response.headers['retry-after'], error: null, duration_ms: spent() }
+    const { statusCode: status_code = null, headers, complete: is_complete } = response
+    return { status_code, body, content_type: headers['content-type'], is_complete, retry_after: headers['retry-after'], error: null, duration_ms: spent() }
   } catch (error) {
-    return { status_code: null, body: '', retry_after: undefined, error: reasonOf(error, line, deadline), duration_ms: spent() }
+    return { status_code: null, body: '', content_type: undefined, is_complete: false, retry_after: undefined, error: reasonOf(error, line, deadline), duration_ms: spent() }
   }
 }
 

@@ -212,7 +212,7 @@ t.test('a lapsed claim', async (t) => {
   const first = await claim(0)
   const second = await claim(60_000)
   t.match([first.attempt, second.attempt], [1, 2])
-  const called = { status_code: 200, body: '', retry_after: undefined, error: null, duration_ms: 5 }
+  const called = { status_code: 200, body: '', content_type: undefined, is_complete: true, retry_after: undefined, error: null, duration_ms: 5 }
   const sent = { outcome: 'sent' as const, called, response: '', error: null }
   t.equal(await inTransaction(it.db, (trx) => finishMessage(trx, first, sent)), undefined)
   t.match(await messagesOf(it, id), [{ status: 'sending', attempt_log: [{ outcome: null }, { outcome: null }] }])

@@ -1,0 +1,68 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
+import type { BaseLogger } from 'pino'
+import type { Database } from '../database/connect.js'
+import { inTransaction } from '../database/transaction.js'
+import { wakeWorker } from '../deliveries/wake.js'
+import type { Keyring } from '../sealing.js'
+import { call, type Called, type Line } from '../webhooks/call.js'
+import type { ClaimedSupplyOrder } from './claim.js'
+import { composeCall } from './compose.js'
+import { emulate } from './emulate.js'
+import { finishSupplyOrder, type Result, type SupplyOrderStatus } from './finish.js'
+import { ANSWER_BYTES_MAX, readAnswer } from './read-answer.js'
+import { TIMEOUT_S_DEFAULT } from './schema.js'
+
+/** What calling supplies needs. */
+export interface Purchasing { db: Kysely<Database>, keyring: Keyring, log: Pick<BaseLogger, 'info'>, allowed_networks: Line['allowed_networks'] }
+
+const FINISH_TRIES_MAX = 20 // with the waits between them about the time a database takes to come back
+
+async function ask ({ db, keyring, allowed_networks }: Purchasing, claimed: ClaimedSupplyOrder, signal: AbortSignal): Promise<Called> {
+  if (claimed.settings?.behaviour !== undefined) return emulate(claimed, signal)
+  const asked = await composeCall(db, keyring, claimed)
+  const timeout_ms = (claimed.settings?.timeout_s ?? TIMEOUT_S_DEFAULT) * 1000
+  return call({ timeout_ms, allowed_networks }, asked, { signal, bytes_max: ANSWER_BYTES_MAX })
+}
+
+/** Calls. Says how that went; never throws. */
+async function tryToCall (purchasing: Purchasing, claimed: ClaimedSupplyOrder, signal: AbortSignal): Promise<Result> {
+  if (claimed.settings === null) return { outcome: 'fatal', error: 'the product has no such supply any more' }
+  if (claimed.is_spent) return { outcome: 'fatal', error: 'every try was used up' }
+  try {
+    const called = await ask(purchasing, claimed, signal)
+    if (signal.aborted && (called.status_code === null || !called.is_complete)) return { outcome: 'released', error: 'the worker stopped' }
+    const { quantity, settings: { temporary_pattern } } = claimed
+    return readAnswer(called, { quantity, temporary_pattern })
+  } catch (error) {
+    const { name, code } = error as { name?: string, code?: string } // its message might quote what it failed on
+    return { outcome: 'temporary', error: `the call could not be made: ${code ?? name ?? 'unknown'}` }
+  }
+}
+
+/** Tries again while the database is away: a license that was issued should be handed over. */
+async function finish ({ db, keyring }: Purchasing, claimed: ClaimedSupplyOrder, result: Result, signal: AbortSignal): Promise<SupplyOrderStatus | undefined> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await inTransaction(db, (trx) => finishSupplyOrder(trx, keyring, claimed, result))
+    } catch (error) {
+      if (tries === FINISH_TRIES_MAX || signal.aborted) throw error
+      await delay(250 * Math.min(tries, 4))
+    }
+  }
+}
+
+/**
+ * Calls for one claimed demand and writes down how that ended. When `signal` aborts the connection is cut and the demand given back. A process that dies
+ * between the answer and the commit leads to a second call with the same Idempotency-Key, to which the service answers with the same licenses.
+ */
+export async function callSupply (purchasing: Purchasing, claimed: ClaimedSupplyOrder, signal: AbortSignal): Promise<void> {
+  const started = performance.now()
+  const result = await tryToCall(purchasing, claimed, signal)
+  const ms = Math.round(performance.now() - started)
+  const status = await finish(purchasing, claimed, result, signal)
+  wakeWorker()
+  const { account_id, id: supply_order_id, order_id, step, attempt } = claimed
+  const reason = 'error' in result ? result.error : undefined
+  purchasing.log.info({ account_id, supply_order_id, order_id, step, attempt, outcome: result.outcome, reason, status: status ?? 'claim lapsed', ms }, 'supply call')
+}
