@@ -8,16 +8,50 @@ const EVENT_STATUSES = ['processed', 'failed', 'ignored', 'waiting'] as const
 const Name = Type.String({ minLength: 1, maxLength: 255, examples: ['shop'] })
 const SourceId = Type.String({ examples: ['PS-19ab3c4d5e6f0a1b2c3d4e5f607'] })
 
+const Secret = Type.String({
+  minLength: 1,
+  maxLength: 500,
+  description: 'The signing secret, in the form that the checkout gives it. Without one, one is made here, where the checkout takes one of ours',
+  examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+})
+
+const MAPPED_MAX = 1000
+const NETWORKS_MAX = 100
+const settings = {
+  product_map: Type.Record(Type.String({ minLength: 1, maxLength: 255 }), Type.String({ minLength: 1, maxLength: 255 }), {
+    maxProperties: MAPPED_MAX,
+    description: 'What the checkout calls an article → the id or an external id of a product here. Goes before every other way to find the product',
+    examples: [{ price_1NQ2sdfK: 'sku-pro' }],
+  }),
+  api_url: Type.String({ minLength: 1, maxLength: 500, description: 'Where the checkout\'s API is, if not at its usual place', examples: ['https://api.example.com'] }),
+  tolerance_s: Type.Integer({ minimum: 1, maximum: 604_800, description: 'How old, and how far in the future, a signed time may be. Seconds. Only of checkouts that sign a time', examples: [300] }),
+  on_dispute: OneOf(['hold', 'none'], { description: 'What an open dispute does to its order: hold it (nothing is mailed, no stock is waited for), or nothing. Default: hold' }),
+  allowed_networks: Type.Array(Type.String({ maxLength: 50, examples: ['203.0.113.0/24'] }), { maxItems: NETWORKS_MAX, description: 'Its webhooks are taken from these networks only. Default: from anywhere' }),
+}
+const ApiKey = Type.String({ minLength: 1, maxLength: 4096, pattern: '^[\\x21-\\x7e]+$', description: 'Your key to the checkout\'s API, for what its events do not carry. Kept sealed, shown never' })
+
 export const NewPaymentSource = Strict({
   kind: OneOf(CHECKOUT_KINDS, { description: 'Which checkout posts the webhooks', examples: ['standard-webhooks'] }),
   name: Name,
   mode: Type.Optional(OneOf(MODES, { description: 'Its orders take licenses of pools of this mode only. Default: live' })),
-  secret: Type.Optional(Type.String({
-    minLength: 1, maxLength: 500, description: 'The signing secret, in the form that the checkout gives it; without it, one is made here, where the checkout takes one of ours', examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
-  })),
+  secret: Type.Optional(Secret),
+  product_map: Type.Optional(settings.product_map),
+  api_url: Type.Optional(settings.api_url),
+  tolerance_s: Type.Optional(settings.tolerance_s),
+  on_dispute: Type.Optional(settings.on_dispute),
+  allowed_networks: Type.Optional(settings.allowed_networks),
+  api_key: Type.Optional(ApiKey),
 }, { $id: 'NewPaymentSource' })
 
-export const ChangedPaymentSource = Strict({ name: Name }, { $id: 'ChangedPaymentSource' })
+export const ChangedPaymentSource = Strict({
+  name: Type.Optional(Name),
+  product_map: Type.Optional(Nullable(settings.product_map)),
+  api_url: Type.Optional(Nullable(settings.api_url)),
+  tolerance_s: Type.Optional(Nullable(settings.tolerance_s)),
+  on_dispute: Type.Optional(Nullable(settings.on_dispute)),
+  allowed_networks: Type.Optional(Nullable(settings.allowed_networks)),
+  api_key: Type.Optional(Nullable(ApiKey)),
+}, { $id: 'ChangedPaymentSource', minProperties: 1, description: 'What is absent stays as it is; null takes a setting back' })
 
 const sourceFields = {
   id: SourceId,
@@ -25,13 +59,32 @@ const sourceFields = {
   name: Type.String(),
   mode: OneOf(MODES),
   url: Type.String({ description: 'Where the checkout posts its webhooks', examples: ['https://licenses.example.com/v1/payments/PS-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
+  product_map: Type.Record(Type.String(), Type.String(), { description: 'What the checkout calls an article → the id or an external id of a product here' }),
+  api_url: Nullable(Type.String()),
+  tolerance_s: Nullable(Type.Integer()),
+  on_dispute: OneOf(['hold', 'none']),
+  allowed_networks: Type.Array(Type.String()),
+  has_api_key: Type.Boolean({ description: 'Whether there is a key to the checkout\'s API' }),
   created_at: Moment(),
   updated_at: Moment(),
 }
 export const PaymentSource = Type.Object(sourceFields, { $id: 'PaymentSource' })
-export const PaymentSourceWithSecret = Type.Object({
-  ...sourceFields, secret: Type.String({ description: 'Shown this once', examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'] }),
-}, { $id: 'PaymentSourceWithSecret' })
+const shownOnce = Type.String({ description: 'Shown this once', examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'] })
+export const PaymentSourceWithSecret = Type.Object({ ...sourceFields, secret: shownOnce }, { $id: 'PaymentSourceWithSecret' })
+
+export const NewSourceSecret = Strict({
+  secret: Type.Optional(Secret),
+  expires_others_in_s: Type.Optional(Type.Integer({
+    minimum: 0, maximum: 2_592_000, description: 'How long the secrets before it stay valid, in seconds; 0: not at all. Without it, until they are deleted', examples: [86_400],
+  })),
+}, { $id: 'NewPaymentSourceSecret' })
+const secretFields = {
+  id: Type.String({ examples: ['SS-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
+  created_at: Moment(),
+  expires_at: NullableMoment({ description: 'Null: valid until it is deleted' }),
+}
+export const SourceSecret = Type.Object(secretFields, { $id: 'PaymentSourceSecret' })
+export const SourceSecretWithSecret = Type.Object({ ...secretFields, secret: shownOnce }, { $id: 'PaymentSourceSecretWithSecret' })
 
 /** What a signed webhook holds, for the API reference: the bytes are checked by their signature first, and the rest may then be kept with a reason. */
 export const signedWebhook = {
@@ -67,6 +120,7 @@ export const PaymentEvent = Type.Object({
 }, { $id: 'PaymentEvent' })
 
 export const paymentSourceSchemas = [NewPaymentSource, ChangedPaymentSource, PaymentSource, PaymentSourceWithSecret]
+export const sourceSecretSchemas = [NewSourceSecret, SourceSecret, SourceSecretWithSecret]
 export const paymentEventSchemas = [Receipt, PaymentEvent]
 
 export const sourceFieldsOfLists = rqlFields({
@@ -76,6 +130,12 @@ export const sourceFieldsOfLists = rqlFields({
   mode: { type: 'text', values: MODES },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
   updated_at: { type: 'timestamp', aliases: ['updated'], ordering: true },
+})
+
+export const secretFieldsOfLists = rqlFields({
+  id: { type: 'text', ordering: true },
+  created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+  expires_at: { type: 'timestamp' },
 })
 
 export const eventFieldsOfLists = rqlFields({

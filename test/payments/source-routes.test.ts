@@ -17,7 +17,7 @@ const newSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`
 
 /** A further signing secret of the source, as a rotation leaves it. */
 async function addSecret ({ db, keyring, vendor: { account_id }, source }: Checkout, secret: string, expires_at: Date | null = null): Promise<void> {
-  const id = newId('PS')
+  const id = newId('SS')
   const sealed = seal(keyring, secretContext(account_id, source.id, id), Buffer.from(secret))
   await db.insertInto('payment_source_secrets').values({ account_id, source_id: source.id, id, sealed, expires_at }).execute()
 }
