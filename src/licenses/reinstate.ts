@@ -5,7 +5,8 @@ interface Reinstatement { account_id: string, order_id: string, slots: ReadonlyA
 
 /**
  * Gives slots that are open again the very license that each held last: one that was revoked is in force again, at a new position and as seen as it was;
- * one that was released is taken, if it is in stock still. A slot of which neither is so stays empty. The caller holds the pools by lockPools.
+ * one that was released is taken, if it is in stock still. A slot of which neither is so, or whose license was found bad, stays empty. The caller
+ * holds the pools by lockPools.
  */
 export async function reinstateLicenses (trx: Transaction<Database>, { account_id, order_id, slots, actor }: Reinstatement): Promise<void> {
   if (slots.length === 0) return
@@ -17,6 +18,7 @@ export async function reinstateLicenses (trx: Transaction<Database>, { account_i
         select * from allocations a
         where a.account_id = ${account_id} and a.line_item_id = o.line_item_id and a.unit = o.unit and a.ended_as is not null
         order by a.ended_at desc, a.position desc limit 1) a
+      where not exists (select from license_revocations b where b.account_id = ${account_id} and b.license_id = a.license_id)
     ), revoked as materialized (
       update allocations a set ended_as = 'reinstated' from last l
       where a.account_id = ${account_id} and a.pool_id = l.pool_id and a.position = l.position and a.ended_as = 'revoked'

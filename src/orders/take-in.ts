@@ -49,7 +49,7 @@ export const UNSET_LOCAL = Object.keys(SETTINGS).map((name) => `set local ${name
 /**
  * Orders that are new and whose pools have enough, placed whole: one statement, one round trip, one commit. For each
  * it writes order, lines, slots, allocations, deliveries, event rows, the payment event and the idempotency key.
- * What is not plain (known, unroutable, short, behind a backorder) it leaves alone and does not return.
+ * What is not plain (known, under any name, unroutable, short, behind a backorder, or with facts that wait for it) it leaves alone and does not return.
  *
  * Why it is written this way (figures in docs/decisions/0004): picked rows sit in a CTE, as a sub-select under LIMIT may be
  * planned and so locked more than once; the mark keeps the scan off the dead rows of `stock`; what is known already is found by
@@ -65,7 +65,8 @@ with asked as materialized (
   select distinct on (a.source_id, a.external_id) a.*
   from json_to_recordset($2::json) as a (
     order_id text, source_id text, external_id text, mode text, currency text, locale text, customer jsonb, paid_at timestamptz,
-    actor text, line_items json, event_id text, event_key text, event_type text, occurred_at timestamptz, event_body text,
+    actor text, line_items json, total_amount bigint, names text[], event_id text, event_key text, event_type text, occurred_at timestamptz,
+    event_body text, event_context jsonb,
     operation text, key text, lock text, fingerprint text)
   where a.key is null or pg_try_advisory_xact_lock(hashtextextended(a.lock, 0))
   order by a.source_id, a.external_id
@@ -101,11 +102,13 @@ with asked as materialized (
     from lines l cross join lateral generate_series(1, l.slots) as unit where not l.declined) w
   left join picked p on p.pool_id = w.pool_id and p.nth = w.nth
 ), placed as (
-  insert into orders (account_id, id, source_id, external_id, mode, currency, locale, customer, fulfillment_status, paid_at)
-  select $1, a.order_id, a.source_id, a.external_id, a.mode, a.currency, a.locale, a.customer, 'fulfilled', a.paid_at
+  insert into orders (account_id, id, source_id, external_id, mode, currency, locale, customer, fulfillment_status, paid_at, total_amount, said_paid_at)
+  select $1, a.order_id, a.source_id, a.external_id, a.mode, a.currency, a.locale, a.customer, 'fulfilled', a.paid_at, a.total_amount, a.occurred_at
   from asked a
   where not exists (select from lines l where l.order_id = a.order_id and l.declined)
     and not exists (select from filled f where f.order_id = a.order_id and f.license_id is null)
+    and (select true from payment_facts f where f.account_id = $1 and f.source_id = a.source_id and f.ref = any(a.names) and f.order_id is null limit 1) is null
+    and (select true from order_refs n where n.account_id = $1 and n.source_id = a.source_id and n.ref = any(a.names) limit 1) is null
   order by a.source_id, a.external_id
   on conflict (account_id, source_id, external_id) do nothing
   returning id as order_id
@@ -116,6 +119,9 @@ with asked as materialized (
 ), new_lines as (
   insert into line_items (account_id, id, order_id, external_id, product_id, pool_id, quantity, unit_amount, fulfillment_status)
   select $1, l.line_item_id, l.order_id, l.external_id, l.product_id, l.pool_id, l.quantity, l.unit_amount, 'fulfilled' from lines l join placed using (order_id)
+), new_names as (
+  insert into order_refs (account_id, source_id, ref, order_id)
+  select distinct $1, a.source_id, name, a.order_id from asked a join placed using (order_id) cross join lateral unnest(a.names) as name where name <> a.external_id
 ), new_slots as (
   insert into slots (account_id, line_item_id, unit) select $1, line_item_id, unit from kept
 ), new_allocations as (
@@ -126,8 +132,8 @@ with asked as materialized (
   select $1, k.order_id, k.product_id, array_agg(k.license_id order by k.nth), min(a.customer ->> 'email')
   from kept k join asked a using (order_id) where a.customer ->> 'email' is not null group by k.order_id, k.product_id
 ), new_payment_events as (
-  insert into payment_events (account_id, id, source_id, event_key, type, status, order_id, body, occurred_at, processed_at)
-  select $1, a.event_id, a.source_id, a.event_key, a.event_type, 'processed', a.order_id, convert_to(a.event_body, 'UTF8'), a.occurred_at, now()
+  insert into payment_events (account_id, id, source_id, event_key, type, status, order_id, body, context, occurred_at, processed_at)
+  select $1, a.event_id, a.source_id, a.event_key, a.event_type, 'processed', a.order_id, convert_to(a.event_body, 'UTF8'), a.event_context, a.occurred_at, now()
   from asked a join placed using (order_id) where a.event_id is not null
 ), new_idempotency_keys as (
   insert into idempotency_keys (account_id, operation, key, fingerprint, status_code, resource_id)
@@ -143,9 +149,10 @@ with asked as materialized (
 select order_id from placed
 where 1 / (case when (select row(count(*), sum(position)) from taken) = (select row(count(*), sum(position)) from kept) then 1 else 0 end) = 1`
 
-/** Whether the statement may be tried on an order: it knows nothing of holds and renewals. */
+/** Whether the statement may be tried on an order: it knows nothing of holds, renewals, and orders of other sources. */
 export function isSmall (order: PaidOrder): boolean {
-  return order.hold_id === undefined && order.parent === undefined && order.line_items.reduce((sum, line) => sum + line.quantity, 0) <= PLAIN_LICENSES_MAX
+  return order.hold_id === undefined && order.parent === undefined && order.same_as === undefined &&
+    order.line_items.reduce((sum, line) => sum + line.quantity, 0) <= PLAIN_LICENSES_MAX
 }
 
 /** Whether an error of the statement means that the careful way is to be gone. */
@@ -188,9 +195,17 @@ function asked ({ order_id, order, event, idempotency, actor }: Arrival): Record
     actor,
     ...order,
     line_items: order.line_items.map((line, index) => ({ number: index + 1, ...line })),
+    names: [order.external_id, ...order.refs ?? []],
     ...(event === undefined
       ? {}
-      : { event_id: event.id, event_key: event.event_key, event_type: event.type, occurred_at: event.occurred_at, event_body: event.body.toString() }),
+      : {
+          event_id: event.id,
+          event_key: event.event_key,
+          event_type: event.type,
+          occurred_at: event.occurred_at,
+          event_body: event.body.toString(),
+          event_context: event.context ?? {},
+        }),
     ...(idempotency === undefined
       ? {}
       : { operation: idempotency.operation, key: idempotency.key, lock: idempotencyLock(idempotency), fingerprint: idempotency.fingerprint.toString('hex') }),
