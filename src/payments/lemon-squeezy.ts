@@ -126,13 +126,14 @@ function renewalMeans ({ meta, data }: Event, { answers = {}, options }: Told): 
   return {
     kind: 'paid',
     order: () => {
+      const ties = tiesOf(customOf(meta))
       const { order_id, product_id, variant_id, first_subscription_item } = checked(Subscription, answers['subscription'], 'subscription').data.attributes
       return {
         external_id: renewalId(data.id),
         currency: invoice.currency.toUpperCase(),
         total_amount: invoice.total,
-        ...tiesOf(customOf(meta)),
-        parent: String(order_id),
+        ...ties,
+        parent: ties.parent ?? String(order_id),
         customer: customerOf('data.attributes.user_email', invoice.user_email, splitName(invoice.user_name)),
         line_items: [{ external_id: '1', product: namesOf(variant_id, product_id), quantity: first_subscription_item?.quantity ?? 1 }],
       }

@@ -117,6 +117,7 @@ function orderOf (transaction: Static<typeof TransactionShape>, answers: Readonl
     throw fault('data.custom_data.email', 'Paddle\'s events have no address: pass it on in custom_data.email at the checkout, or give the payment source an api_key')
   }
   const [subscription] = namesOf(subscription_id)
+  const ties = tiesOf(custom_data ?? {})
   const total = details.totals?.grand_total ?? details.totals?.total
   return {
     external_id: String(id),
@@ -124,8 +125,8 @@ function orderOf (transaction: Static<typeof TransactionShape>, answers: Readonl
     locale: localeOf(customer?.locale),
     total_amount: total === undefined ? undefined : Math.max(Number(total), 0),
     refs: isRenewal || subscription === undefined ? [] : [subscription],
-    parent: isRenewal ? subscription : undefined,
-    ...definedTies(custom_data),
+    ...ties,
+    parent: ties.parent ?? (isRenewal ? subscription : undefined),
     customer: customerOf('data.custom_data.email', email, splitName(customer?.name)),
     line_items: details.line_items.map((line, index) => {
       const price = transaction.items?.find((item) => item.price?.id === line.price_id)?.price
@@ -141,10 +142,6 @@ function orderOf (transaction: Static<typeof TransactionShape>, answers: Readonl
 function nameIn (custom_data: Record<string, unknown> | null | undefined): string | undefined {
   const name = custom_data?.['latchkey_product']
   return typeof name === 'string' ? name : undefined
-}
-
-function definedTies (custom_data: Record<string, unknown> | null | undefined): Partial<TranslatedOrder> {
-  return Object.fromEntries(Object.entries(tiesOf(custom_data ?? {})).filter(([, value]) => value !== undefined))
 }
 
 /** A transaction that was not paid. A payment that failed may be tried again, so that only a cancelled transaction gives its hold back. */

@@ -152,6 +152,7 @@ export function invoiceMeans (object: unknown, { answers = {}, options }: Told):
   }
   if (options.has_api_key === true && !Object.hasOwn(answers, 'invoice')) return { kind: 'unanswered', lookups: [paymentsOf(String(invoice.id))] }
   const { id, currency, total } = invoice
+  const ties = tiesOf(metadata)
   return {
     kind: 'paid',
     order: () => ({
@@ -159,8 +160,8 @@ export function invoiceMeans (object: unknown, { answers = {}, options }: Told):
       currency: currency.toUpperCase(),
       total_amount: amountOf(currency, Math.max(total, 0)),
       refs: otherNames(id, ...intentsOf(answers)),
-      parent: idOf(details?.subscription),
-      ...tiesOf(metadata),
+      ...ties,
+      parent: ties.parent ?? idOf(details?.subscription),
       customer: customerOf('data.object.customer_email', invoice.customer_email, {
         ...splitName(invoice.customer_name), phone: invoice.customer_phone, ...placeOf(invoice.customer_address),
       }),
