@@ -19,40 +19,18 @@ export interface NewDeliveries {
 export async function planDeliveries (trx: Transaction<Database>, planned: NewDeliveries): Promise<string[]> {
   const { account_id, order_id, reason, requested_by = null, filled } = planned
   if (filled.length === 0) return []
-  const licensesOf = byProduct(filled)
-  const { to } = await trx.selectFrom('orders').select(sql<string | null>`customer ->> 'email'`.as('to'))
-    .where('account_id', '=', account_id).where('id', '=', order_id).executeTakeFirstOrThrow()
-  if (to === null) return []
-  const rows = await trx.insertInto('deliveries').values([...licensesOf].map(([product_id, license_ids]) =>
-    ({ account_id, order_id, product_id, license_ids, to, reason, requested_by }))).returning('id').execute()
-  return rows.map((delivery) => delivery.id)
-}
-
-/**
- * Adds licenses to the mails that the caller's transaction has planned for their products, before those that these name, and plans what is missing: still one
- * mail per product. Nobody else may see the order yet.
- */
-export async function planTogether (trx: Transaction<Database>, planned: NewDeliveries): Promise<void> {
-  const { account_id, order_id, filled } = planned
-  if (filled.length === 0) return
-  const { rows: joined } = await sql<{ product_id: string }>`
-    update deliveries d set license_ids = l.license_ids || d.license_ids
-    from json_to_recordset(${JSON.stringify([...byProduct(filled)].map(([product_id, license_ids]) => ({ product_id, license_ids })))}::json)
-      as l (product_id text, license_ids text[])
-    where d.account_id = ${account_id} and d.order_id = ${order_id} and d.status = 'planned' and d.product_id = l.product_id and d.reason <> 'information'
-    returning d.product_id`.execute(trx)
-  const has_mail = new Set(joined.map((delivery) => delivery.product_id))
-  await planDeliveries(trx, { ...planned, filled: filled.filter(({ product_id }) => !has_mail.has(product_id)) })
-}
-
-function byProduct (filled: NewDeliveries['filled']): Map<string, string[]> {
   const licensesOf = new Map<string, string[]>()
   for (const { product_id, license_id } of filled) {
     const licenses = licensesOf.get(product_id) ?? []
     licenses.push(license_id)
     licensesOf.set(product_id, licenses)
   }
-  return licensesOf
+  const { to } = await trx.selectFrom('orders').select(sql<string | null>`customer ->> 'email'`.as('to'))
+    .where('account_id', '=', account_id).where('id', '=', order_id).executeTakeFirstOrThrow()
+  if (to === null) return []
+  const rows = await trx.insertInto('deliveries').values([...licensesOf].map(([product_id, license_ids]) =>
+    ({ account_id, order_id, product_id, license_ids, to, reason, requested_by }))).returning('id').execute()
+  return rows.map((delivery) => delivery.id)
 }
 
 /** A mail that hands over no license: what it says, with the tags of mails. */

@@ -1,14 +1,13 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
-import { planTogether } from '../deliveries/plan.js'
+import { replanDeliveries } from '../deliveries/replan.js'
 import { commitHold } from '../holds/commit.js'
 import { poolsOfHold } from '../holds/pools-of-hold.js'
 import { reclaimExpired } from '../holds/reclaim.js'
 import { refreshFulfillment } from '../licenses/fulfillment.js'
 import { fulfill, type WaitingLine } from './fulfill.js'
 
-interface Line extends WaitingLine { product_id: string }
-interface HeldOrder { account_id: string, order_id: string, hold_id: string, mode: 'live' | 'test', actor: string, lines: readonly Line[], refusable: boolean }
+interface HeldOrder { account_id: string, order_id: string, hold_id: string, mode: 'live' | 'test', actor: string, lines: readonly WaitingLine[], refusable: boolean }
 
 /**
  * Fills a new order's lines from the hold that it names, and what is not held from stock, as {@link fulfill} does; one mail per product has all of it.
@@ -22,8 +21,6 @@ export async function fulfillFromHold (trx: Transaction<Database>, { lines, refu
   const given = await commitHold(trx, { ...order, lines })
   const waiting = lines.map((line) => ({ ...line, slots: line.slots - (given.get(line.id)?.length ?? 0) })).filter((line) => line.slots > 0)
   if (waiting.length > 0) await fulfill(trx, account_id, order_id, waiting, refusable)
-  await planTogether(trx, {
-    account_id, order_id, reason: 'order', filled: lines.flatMap(({ id, product_id }) => (given.get(id) ?? []).map((license_id) => ({ product_id, license_id }))),
-  })
+  await replanDeliveries(trx, { account_id, order_id })
   await refreshFulfillment(trx, account_id, [order_id])
 }

@@ -2,6 +2,7 @@ import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { inTransaction } from '../database/transaction.js'
 import { newId } from '../ids.js'
+import { releaseHoldFor } from '../holds/release-for.js'
 import type { Intake } from '../orders/intake.js'
 import { takeFact } from '../orders/take-fact.js'
 import { Problem, type ProblemType } from '../problems.js'
@@ -107,6 +108,9 @@ async function takeChanges (trx: Transaction<Database>, source: Source, event: S
   if (id === undefined) return { status: 'ignored', reason: 'it was processed meanwhile' }
   const orders: string[] = []
   let waits = false
+  for (const { fact: { kind }, change: { ref, hold_id } } of changes) {
+    if (kind === 'payment_failed') await releaseHoldFor(trx, { account_id, mode: source.mode, ref, hold_id, actor: source_id })
+  }
   for (const { fact: { kind, occurred_at }, change } of changes) {
     const taken = await takeFact(trx, { account_id, source_id, event_id: id, fact: { kind, occurred_at, ...change }, holds: options.on_dispute !== 'none', actor: source_id })
     if (taken !== undefined) orders.push(taken.order_id)
