@@ -90,10 +90,17 @@ listPools                      pools:read               ok        ok        ok  
 explainPoolRoute               pools:read               ok        404       404       404       404
 getPool                        pools:read               ok        404       404       404       404
 updatePool                     pools:write              ok        404       404       404       404
+createHold                     holds:write              ok        404       404       404       404
+listHolds                      holds:read               ok        ok        ok        ok        ok
+getHold                        holds:read               ok        404       404       404       404
+releaseHold                    holds:write              ok        404       404       404       404
+getAvailability                pools:read               ok        404       404       404       404
 placeOrder                     orders:write             ok        404       404       404       404
 listOrders                     orders:read              ok        ok        ok        ok        ok
 getOrder                       orders:read              ok        404       404       404       404
 resendOrder                    orders:resend            ok        404       404       404       404
+refundOrder                    orders:refund            ok        404       404       404       404
+cancelOrder                    orders:cancel            ok        404       404       404       404
 listPaymentEvents              payment-events:read      ok        ok        ok        ok        ok
 getPaymentEvent                payment-events:read      ok        404       404       404       404
 replayPaymentEvent             payment-events:replay    ok        404       404       404       404

@@ -56,6 +56,9 @@ export function newOrder ({ name, product_ref }: Pick<Tenant, 'name' | 'product_
   })
 }
 
+/** One license of a product. */
+export const holdOf = (product: string) => ({ currency: 'EUR', line_items: [{ product, quantity: 1 }], expires_in_s: 3600 })
+
 /** A signed webhook of an order to the tenant's payment source. */
 export function signed ({ source_secret, ids }: Tenant, payload: string | Buffer | object): ValidRequest {
   const { headers, body } = messageOf(source_secret, typeof payload === 'string' || payload instanceof Buffer ? payload : JSON.stringify(payload))
@@ -90,11 +93,12 @@ export async function makeTenant (service: TestApp, name: string, hear: Hear = (
   const lines = keys(400, `${name}-KEY`)
   const batch = await made('POST', `/v1/pools/${pool.id}/licenses?source=${name}.txt`, [...lines, lines[0], 'a\u0001b'].join('\n'))
   const order = await made('POST', '/v1/orders', newOrder({ name, product_ref }, `${name}-1`))
+  const hold = await made('POST', '/v1/holds', { ...holdOf(product_ref), external_id: name })
   const source = await made('POST', '/v1/payment-sources', { kind: 'standard-webhooks', name, mode: 'live' })
   const key = await made('POST', '/v1/api-keys', { name, permissions: ['events:read'], expires_at: '2999-01-01T00:00:00+00:00' })
   const stock = await made('GET', `/v1/pools/${pool.id}/licenses?state=available&limit=300`) as unknown as Array<{ id: string }>
   const ids = {
-    accounts: account.account_id, 'api-keys': key.id, products: product.id, pools: pool.id, orders: order.id, payments: source.id, 'payment-sources': source.id, batches: batch['batch_id'], licenses: '', deliveries: '', events: '', 'payment-events': '',
+    accounts: account.account_id, 'api-keys': key.id, products: product.id, pools: pool.id, orders: order.id, holds: hold.id, payments: source.id, 'payment-sources': source.id, batches: batch['batch_id'], licenses: '', deliveries: '', events: '', 'payment-events': '',
   } as Record<string, string>
   const tenant: Tenant = { ...account, name, call, ids, product_ref, source_secret: source['secret'], in_stock: stock.map(({ id }) => id), made: 1, provider: { ...provider, call: callsOf(service.app, provider) }, form_code: '' }
   ids['licenses'] = tenant.in_stock.pop() as string

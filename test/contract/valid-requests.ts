@@ -2,7 +2,7 @@
 import type { Json } from '../support/sdk.js'
 import type { Operation } from './document.js'
 import { freshForm, freshRequest, freshSetup, newBillingRequest, newPurchase, newTierAccount, newWebhook, saleOf, shopOf } from './sale.js'
-import { madeBy, mailTemplateOf, newOrder, signed, type Made, type Tenant, type ValidRequest } from './tenant.js'
+import { holdOf, madeBy, mailTemplateOf, newOrder, signed, type Made, type Tenant, type ValidRequest } from './tenant.js'
 
 const letters = (n: number): string => [676, 26, 1].map((place) => String.fromCharCode(65 + Math.floor(n / place) % 26)).join('')
 const byVendor = ({ call }: Tenant): Made => madeBy(call)
@@ -61,7 +61,10 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
   updateConnection: () => ({ status: 'active' }),
   createPool: ({ name, ids }, n) => ({ name, product_ids: [ids['products']], mode: 'test', currency: letters(n) }),
   updatePool: ({ name }) => ({ name, low_stock_threshold: 5 }),
+  createHold: ({ name, product_ref }, n) => ({ ...holdOf(product_ref), external_id: `${name}-hold-${n}` }),
   placeOrder: (tenant, n) => ({ ...newOrder(tenant, `${tenant.name}-${n}`), line_items: [{ product: tenant.product_ref, quantity: 1, unit_amount: 4900 }] }),
+  refundOrder: ({ name }) => ({ lines: [{ external_id: '1', quantity: 1 }], reason: name }),
+  cancelOrder: ({ name }) => ({ reason: name }),
   createPaymentSource: ({ name }) => ({ kind: 'standard-webhooks', name }),
   changePaymentSource: ({ name }) => ({ name }),
   loadLicenses: ({ name }, n) => `${name}-LOADED-${String(n).padStart(8, '0')}`,
@@ -100,6 +103,7 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
 }
 const forAsset = ({ ids }: Tenant): string => `?asset_id=${ids['assets'] ?? ''}`
 const QUERIES: Record<string, (tenant: Tenant) => string> = {
+  getAvailability: () => '?currency=EUR',
   explainPoolRoute: ({ ids }) => `?product=${ids['products'] ?? ''}&currency=EUR`,
   getActionLink: forAsset,
   getVersionActionLink: forAsset,
@@ -110,6 +114,9 @@ const QUERIES: Record<string, (tenant: Tenant) => string> = {
 const ONCE: Record<string, (tenant: Tenant, n: number) => Promise<string>> = {
   revokeApiKey: async (tenant) => made(byVendor(tenant), '/v1/api-keys', { name: tenant.name, permissions: ['events:read'] }),
   deletePaymentSource: async (tenant) => made(byVendor(tenant), '/v1/payment-sources', { kind: 'standard-webhooks', name: tenant.name }),
+  refundOrder: async (tenant, n) => made(byVendor(tenant), '/v1/orders', newOrder(tenant, `${tenant.name}-refund-${n}`)),
+  cancelOrder: async (tenant, n) => made(byVendor(tenant), '/v1/orders', newOrder(tenant, `${tenant.name}-cancel-${n}`)),
+  releaseHold: async (tenant) => made(byVendor(tenant), '/v1/holds', holdOf(tenant.product_ref)),
   withdrawLicense: async ({ in_stock }) => in_stock.pop() ?? '',
   deleteProduct: async (tenant, n) => made(byVendor(tenant), '/v1/products', newProduct(tenant, n)),
   deleteItem: async (tenant, n) => made(byVendor(tenant), below(tenant, 'items'), newItem(tenant, n)),
