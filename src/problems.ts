@@ -62,6 +62,7 @@ export const problems = {
   'hold-exists': { status: 409, error_code: 'HLD_002', title: 'The checkout session has a hold with other content' },
   'hold-committed': { status: 409, error_code: 'HLD_003', title: 'The hold was committed: its licenses are those of an order' },
   'order-exists': { status: 409, error_code: 'ORD_001', title: 'Another order has this external_id, with other content' },
+  'order-of-request': { status: 409, error_code: 'ORD_005', title: 'The order is part of a fulfillment request' },
   'order-not-paid': { status: 409, error_code: 'ORD_003', title: 'The order is not paid' },
   'nothing-to-send': { status: 409, error_code: 'ORD_004', title: 'The order has no licenses to send' },
   'pool-missing': { status: 409, error_code: 'POL_002', title: 'No pool serves this product, currency and mode' },

@@ -21,6 +21,9 @@ import { approveFilledRequest } from './requests/approve-filled.js'
 import { becomeDue } from './requests/become-due.js'
 import { findDue, findFilled, findOldDrafts } from './requests/find-waiting.js'
 import { purgeDraft } from './requests/purge-draft.js'
+import { findUnsettled, settleFacts } from './orders/adopt-facts.js'
+import { completeRecall, settledShortages } from './recalls/complete.js'
+import { runningRecalls, workOnRecall } from './recalls/work.js'
 import type { Keyring } from './sealing.js'
 import { callSupply, type Purchasing } from './supplies/call.js'
 import { cancelSurplus, findSurplus } from './supplies/cancel-surplus.js'
@@ -56,6 +59,9 @@ const jobs: readonly Job[] = [
   ['end expired holds', 5 * SECOND, (db) => inEach(db, poolsOfExpired, (trx, { account_id, pool_id }) => reclaimExpired(trx, account_id, [pool_id]))],
   ['supply short lines', 2 * SECOND, (db) => inEach(db, findSuppliable, supplyLine)],
   ['cancel surplus supply orders', 2 * SECOND, (db) => inEach(db, findSurplus, cancelSurplus)],
+  ['settle facts', SECOND, (db) => inEach(db, findUnsettled, settleFacts)],
+  ['work on recalls', SECOND, workOnRecalls],
+  ['complete recalls', 2 * SECOND, (db) => inEach(db, settledShortages, completeRecall)],
   ['sweep staging', MINUTE, sweepAll],
   ['approve filled requests', SECOND, (db, keyring) => inEach(db, findFilled, (trx, found) => approveFilledRequest(trx, keyring, found))],
   ['make scheduled requests pending', 5 * SECOND, (db, keyring) => inEach(db, findDue, (trx, found) => becomeDue(trx, keyring, found))],

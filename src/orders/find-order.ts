@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import type { Database, Reader } from '../database/connect.js'
+import { chainOf, type Chain } from '../licenses/chain.js'
 import { maskKey } from '../licenses/mask.js'
 import { Problem } from '../problems.js'
 import { open, type Keyring } from '../sealing.js'
@@ -11,11 +12,13 @@ type Fulfillment = { fulfillment_status: typeof FULFILLMENT_STATUSES[number] }
 type Words = Fulfillment & { status: typeof ORDER_STATUSES[number], mode: typeof MODES[number] }
 type DeliveryWords = { status: typeof DELIVERY_STATUSES[number], reason: typeof DELIVERY_REASONS[number] }
 
-const SUMMARY = ['id', 'external_id', 'source_id', 'status', 'fulfillment_status', 'mode', 'currency', 'locale', 'paid_at', 'created_at'] as const
+const SUMMARY = ['id', 'external_id', 'source_id', 'status', 'fulfillment_status', 'mode', 'currency', 'is_held', 'locale', 'paid_at', 'created_at'] as const
+// bigint, which pg hands out as text; below 2^53, as every amount that is let in
+const AMOUNTS = [sql<number | null>`total_amount::float8`.as('total_amount'), sql<number>`refunded_amount::float8`.as('refunded_amount')]
 
 /** The orders of an account, in no order: for a list to narrow. */
 export function ordersOf (db: Kysely<Database>, account_id: string) {
-  return db.selectFrom('orders').select([...SUMMARY, sql<Customer>`customer`.as('customer')]).where('account_id', '=', account_id).$narrowType<Words>()
+  return db.selectFrom('orders').select([...SUMMARY, ...AMOUNTS, sql<Customer>`customer`.as('customer')]).where('account_id', '=', account_id).$narrowType<Words>()
 }
 
 /**
@@ -40,7 +43,7 @@ export async function findOrder (db: Kysely<Database>, keyring: Keyring, account
 
 async function linesOf (db: Reader, account_id: string, order_id: string) {
   const lines = await db.selectFrom('line_items')
-    .select(['id', 'external_id', 'product_id', 'pool_id', 'quantity', 'unit_amount', 'fulfillment_status'])
+    .select(['id', 'external_id', 'product_id', 'pool_id', 'quantity', 'unit_amount', 'ended_units', 'fulfillment_status'])
     .select(sql<number>`(select count(*)::int from slots s where s.account_id = line_items.account_id and s.line_item_id = line_items.id and s.cancelled_at is null)`.as('slots'))
     .where('account_id', '=', account_id).where('order_id', '=', order_id).$narrowType<Fulfillment>().execute()
   return lines.map((line) => ({ ...line, unit_amount: line.unit_amount === null ? null : Number(line.unit_amount) }))
@@ -48,9 +51,9 @@ async function linesOf (db: Reader, account_id: string, order_id: string) {
 }
 
 async function licensesOf (db: Reader, keyring: Keyring, account_id: string, line_item_ids: readonly string[]) {
-  const { rows } = await sql<{ id: string, pool_id: string, line_item_id: string, unit: number, state: 'allocated' | 'revoked', sealed: Buffer, allocated_at: Date, seen_at: Date | null }>`
+  const { rows } = await sql<{ id: string, pool_id: string, line_item_id: string, unit: number, state: 'allocated' | 'revoked', sealed: Buffer, allocated_at: Date, seen_at: Date | null } & Chain>`
     select l.id, l.pool_id, a.line_item_id, a.unit, coalesce(a.ended_as, 'allocated') as state, l.sealed, a.allocated_at,
-      (select min(s.seen_at) from license_sightings s where s.account_id = a.account_id and s.license_id = a.license_id and s.seen_at >= a.allocated_at) as seen_at
+      (select min(s.seen_at) from license_sightings s where s.account_id = a.account_id and s.license_id = a.license_id and s.seen_at >= a.allocated_at) as seen_at, ${chainOf('a')}
     from allocations a join licenses l on l.account_id = a.account_id and l.id = a.license_id
     where a.account_id = ${account_id} and a.line_item_id = any(${line_item_ids}::text[]) and (a.ended_as is null or a.ended_as = 'revoked')
     order by a.unit, a.allocated_at`.execute(db)

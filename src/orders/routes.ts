@@ -6,9 +6,11 @@ import { newId } from '../ids.js'
 import { idempotencyKeyOf, once } from '../plugins/idempotency.js'
 import { list, listQuerySchema, listSchema } from '../plugins/rql/index.js'
 import { IdempotencyHeaders, problem, ref } from '../plugins/schema.js'
+import { cancelOrder } from './cancel.js'
 import { findOrder, ordersOf } from './find-order.js'
 import type { Intake } from './intake.js'
-import { NewOrder, Order, orderFieldsOfLists, orderSchemas, OrderSummary } from './schema.js'
+import { assertNoRequest, refundOrder } from './refund.js'
+import { NewCancellation, NewOrder, NewRefund, Order, orderFieldsOfLists, orderSchemas, OrderSummary } from './schema.js'
 import { toPaidOrder } from './to-paid-order.js'
 
 const IdParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100 }) })
@@ -91,5 +93,51 @@ export const orderRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = async 
     })
     wakeWorker()
     return reply.code(202).send(await findOrder(app.db, app.keyring, account.id, params.id))
+  })
+
+  app.post('/orders/:id/refund', {
+    config: { permission: 'orders:refund' },
+    schema: {
+      operationId: 'refundOrder',
+      tags: ['orders'],
+      summary: 'Tell that an order was refunded',
+      description: 'For what no checkout tells by webhook: a refund told by both counts twice. No money is moved. Licenses that nobody has seen return to stock and go to who waits ' +
+        'longest; others are revoked. Without lines and amount: the whole order.',
+      params: IdParams,
+      headers: IdempotencyHeaders,
+      body: ref(NewRefund),
+      response: { 200: ref(Order), 404: problem('order-not-found'), 409: problem('order-not-paid', 'order-of-request') },
+    },
+  }, async (request) => {
+    const { account, params, body } = request
+    await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) => {
+      await refundOrder(trx, { account_id: account.id, order_id: params.id, actor: account.key_id, ...body })
+      return { id: params.id, status: 200 }
+    })
+    wakeWorker()
+    return findOrder(app.db, app.keyring, account.id, params.id)
+  })
+
+  app.post('/orders/:id/cancel', {
+    config: { permission: 'orders:cancel' },
+    schema: {
+      operationId: 'cancelOrder',
+      tags: ['orders'],
+      summary: 'Cancel an order',
+      description: 'It waits for nothing more, its licenses return to stock or are revoked, and its planned mails are not sent. A cancelled order stays as it is.',
+      params: IdParams,
+      headers: IdempotencyHeaders,
+      body: ref(NewCancellation),
+      response: { 200: ref(Order), 404: problem('order-not-found'), 409: problem('order-not-paid', 'order-of-request') },
+    },
+  }, async (request) => {
+    const { account, params, body } = request
+    await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) => {
+      await assertNoRequest(trx, account.id, params.id)
+      await cancelOrder(trx, { account_id: account.id, order_id: params.id, actor: account.key_id, ...body })
+      return { id: params.id, status: 200 }
+    })
+    wakeWorker()
+    return findOrder(app.db, app.keyring, account.id, params.id)
   })
 }

@@ -7,7 +7,7 @@ export const MODES = ['live', 'test'] as const
 export const ORDER_STATUSES = ['paid', 'refunded', 'partially_refunded', 'disputed', 'charged_back', 'cancelled'] as const
 export const FULFILLMENT_STATUSES = ['pending', 'backordered', 'partial', 'fulfilled', 'unfulfilled'] as const
 export const DELIVERY_STATUSES = ['planned', 'sending', 'sent', 'failed', 'bounced', 'cancelled'] as const
-export const DELIVERY_REASONS = ['order', 'backorder', 'resend', 'information'] as const
+export const DELIVERY_REASONS = ['order', 'backorder', 'resend', 'information', 'replacement'] as const
 
 const text = (maxLength: number, example: string, description?: string) =>
   Type.String({ minLength: 1, maxLength, examples: [example], ...(description === undefined ? {} : { description }) })
@@ -39,6 +39,19 @@ const orderFields = {
   parent: Type.Optional(text(255, 'OR-19ab3c4d5e6f0a1b2c3d4e5f607', 'The order that this one renews: its id, or its external_id. What it gets is the policy of each product, `on_renewal`')),
 }
 const LINES_MAX = 100
+const Amount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Minor units of the currency', examples: [4900] })
+const Reason = Type.String({ minLength: 1, maxLength: 500, description: 'For the audit trail', examples: ['the buyer withdrew'] })
+
+export const NewRefund = Strict({
+  lines: Type.Optional(Type.Array(Strict({
+    external_id: text(255, '1', 'Of the line'),
+    quantity: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'Units; without it what is left of the line', examples: [1] })),
+  }), { minItems: 1, maxItems: LINES_MAX, description: 'What is refunded; the licenses of these units are taken back' })),
+  amount: Type.Optional({ ...Amount, minimum: 1, description: 'How much is refunded, in minor units. Alone it takes no license, unless nothing is left of `total_amount`' }),
+  reason: Type.Optional(Reason),
+}, { $id: 'NewRefund', description: 'Without lines and amount: the whole order' })
+
+export const NewCancellation = Strict({ reason: Type.Optional(Reason) }, { $id: 'NewCancellation' })
 
 export const NewOrder = Strict({
   ...orderFields, customer: Strict(customerFields), line_items: Type.Array(Strict(lineFields), { minItems: 1, maxItems: LINES_MAX }),
@@ -56,6 +69,8 @@ const OrderLicense = Type.Object({
   state: OneOf(['allocated', 'revoked']),
   allocated_at: Moment(),
   seen_at: NullableMoment({ description: 'When somebody may first have seen the key; null: nobody has' }),
+  replaces: Nullable(Type.String({ description: 'The bad license in whose place it came' })),
+  replaced_by: Nullable(Type.String({ description: 'The license that came in its place' })),
 }, { $id: 'OrderLicense' })
 
 const LineItem = Type.Object({
@@ -65,6 +80,7 @@ const LineItem = Type.Object({
   pool_id: Type.String({ description: 'Where it is filled from' }),
   quantity: Type.Integer({ minimum: 1, maximum: 10_000 }),
   unit_amount: Nullable(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+  ended_units: Type.Integer({ minimum: 0, maximum: 10_000, description: 'How many of its units were refunded, or ended with the order' }),
   slots: Type.Integer({ minimum: 0, maximum: 10_000, description: 'How many licenses it gets, by the quantity rule of its pool' }),
   fulfillment_status: OneOf(FULFILLMENT_STATUSES),
 }, { $id: 'LineItem' })
@@ -85,6 +101,9 @@ const summaryFields = {
   fulfillment_status: OneOf(FULFILLMENT_STATUSES, { description: 'fulfilled: every slot has its license. partial: some have. backordered: all wait for stock. unfulfilled: the pool refused' }),
   mode: OneOf(MODES),
   currency: Type.String({ examples: ['EUR'] }),
+  total_amount: Nullable({ ...Amount, description: 'Minor units, with tax and discount, where the checkout said so' }),
+  refunded_amount: { ...Amount, description: 'Minor units, as far as refunds said amounts', examples: [0] },
+  is_held: Type.Boolean({ description: 'A dispute is open: nothing is mailed, and no line waits for stock' }),
   locale: Nullable(Type.String()),
   customer: Type.Object({ ...customerFields, email: Type.Optional({ ...customerFields.email, description: 'Absent: nothing is mailed' }) }),
   paid_at: Moment(),
@@ -95,7 +114,7 @@ export const OrderSummary = Type.Object(summaryFields, { $id: 'OrderSummary', de
 const LineItemWithLicenses = Type.Object({ ...LineItem.properties, licenses: Type.Array(ref(OrderLicense)) }, { $id: 'LineItemWithLicenses' })
 export const Order = Type.Object({ ...summaryFields, line_items: Type.Array(ref(LineItemWithLicenses)), deliveries: Type.Array(ref(OrderDelivery)) }, { $id: 'Order' })
 
-export const orderSchemas = [NewOrder, OrderLicense, OrderDelivery, LineItemWithLicenses, OrderSummary, Order]
+export const orderSchemas = [NewOrder, NewRefund, NewCancellation, OrderLicense, OrderDelivery, LineItemWithLicenses, OrderSummary, Order]
 
 export const orderFieldsOfLists = rqlFields({
   id: { type: 'text', example: 'OR-19ab3c4d5e6f0a1b2c3d4e5f607' },
@@ -104,6 +123,8 @@ export const orderFieldsOfLists = rqlFields({
   status: { type: 'text', values: ORDER_STATUSES },
   fulfillment_status: { type: 'text', values: FULFILLMENT_STATUSES, example: 'backordered' },
   mode: { type: 'text', values: MODES },
+  refunded_amount: { type: 'bigint', ordering: true },
+  is_held: { type: 'boolean' },
   currency: { type: 'text', example: 'EUR' },
   locale: { type: 'text', example: 'de_DE' },
   'customer.email': { type: 'text', column: sql`customer ->> 'email'`, example: 'ada@example.com', search: true },
