@@ -38,6 +38,7 @@ import { parameterRoutes } from './products/parameters/routes.js'
 import { productRoutes } from './products/routes.js'
 import { templateRoutes } from './products/templates/routes.js'
 import { versionRoutes } from './products/versions/routes.js'
+import { recallRoutes } from './recalls/routes.js'
 import { requestFormRoutes } from './requests/form-routes.js'
 import { requestMoveRoutes } from './requests/move-routes.js'
 import { requestParameterRoutes } from './requests/parameter-routes.js'
@@ -110,5 +111,6 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(deliveryRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })
   await app.register(licenseRoutes, { prefix: '/v1' })
+  await app.register(recallRoutes, { prefix: '/v1' })
   return app
 }

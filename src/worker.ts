@@ -9,7 +9,7 @@ import { purgeIdempotencyKeys } from './database/purge-idempotency-keys.js'
 import { inTransaction } from './database/transaction.js'
 import { claimDeliveries, type ClaimedDelivery } from './deliveries/claim.js'
 import { sendDelivery, type Log, type Post } from './deliveries/send.js'
-import { waitForWake } from './deliveries/wake.js'
+import { waitForWake, wakeWorker } from './deliveries/wake.js'
 import { poolsOfExpired, reclaimExpired } from './holds/reclaim.js'
 import { fillPool } from './licenses/fill.js'
 import { reshelve, strandedPools, waitingPools } from './licenses/reshelve.js'
@@ -71,6 +71,17 @@ const jobs: readonly Job[] = [
 /** Until nothing is left: what a crash left of a large load is gone at once, not a slice a minute. */
 async function sweepAll (db: Kysely<Database>): Promise<void> {
   while ((await inTransaction(db, (trx) => sweepStaging(trx, STAGING_STILL_MS))).dropped > 0);
+}
+
+/** Chunks of each recall that one round does: then others get their turn, and a stop is heard. */
+const RECALL_CHUNKS = 10
+
+async function workOnRecalls (db: Kysely<Database>): Promise<void> {
+  for (let chunk = 0, worked = true; worked && chunk < RECALL_CHUNKS; chunk++) {
+    worked = false
+    await inEach(db, runningRecalls, async (trx, recall) => { worked = await workOnRecall(trx, recall) || worked })
+    if (worked) wakeWorker()
+  }
 }
 
 /** Works on each of what is found, in a transaction of its own. One that fails stops none of the others, and is reported at the end. */

@@ -16,13 +16,13 @@ const isRoutes = (file: string): boolean => /(^|\/)([a-z]+-)?routes\.ts$/.test(f
 const isSchema = (file: string): boolean => /\/(schema|permissions)\.ts$/.test(file)
 const isVerb = (file: string): boolean => resources.includes(folder(file)) && !isRoutes(file) && !isSchema(file)
 const resources = [
-  'accounts', 'products', 'distribution', 'pools', 'licenses', 'holds', 'supplies', 'orders', 'payments', 'parameters', 'tiers', 'assets', 'requests', 'subscriptions',
+  'accounts', 'products', 'distribution', 'pools', 'licenses', 'holds', 'supplies', 'orders', 'payments', 'parameters', 'tiers', 'assets', 'requests', 'recalls', 'subscriptions',
   'conversations', 'webhooks', 'deliveries', 'events',
 ]
 const calledInTransaction = ['deliveries/plan.ts', 'deliveries/replan.ts', 'deliveries/wake.ts']
 
 /** From high to low: a verb imports verbs of its own resource or of a lower one. */
-const line = ['payments', 'subscriptions', 'requests', 'assets', 'tiers', 'parameters', 'orders', 'supplies', 'holds', 'licenses', 'pools', 'events']
+const line = ['payments', 'subscriptions', 'requests', 'assets', 'tiers', 'recalls', 'parameters', 'orders', 'supplies', 'holds', 'licenses', 'pools', 'events']
 
 const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
   ['only routes, plugins, app and the command that serves know fastify', ({ from, to }) =>
@@ -32,7 +32,7 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
     /^pg(-copy-streams)?$/.test(to) && folder(from) !== 'database' && !['orders/intake.ts', 'orders/take-in.ts'].includes(from)],
   ['nobody but app, and routes of its own folder, imports routes', ({ from, to }) => isRoutes(to) && from !== 'app.ts'],
   ['nobody but main and the commands imports app or worker', ({ from, to }) => ['app.ts', 'worker.ts'].includes(to) && folder(from) !== 'commands' && from !== 'main.ts'],
-  ['a verb imports verbs of its own resource, or of one further down the line payments, subscriptions, requests, assets, tiers, parameters, orders, supplies, holds, licenses, pools, events', ({ from, to }) =>
+  ['a verb imports verbs of its own resource, or of one further down the line payments, subscriptions, requests, assets, tiers, recalls, parameters, orders, supplies, holds, licenses, pools, events', ({ from, to }) =>
     isVerb(from) && isVerb(to) && line.includes(folder(from)) && line.includes(folder(to)) && line.indexOf(folder(to)) < line.indexOf(folder(from))],
   ['deliveries import nobody\'s verbs but events/record.ts', ({ from, to }) =>
     folder(from) === 'deliveries' && isVerb(to) && folder(to) !== 'deliveries' && to !== 'events/record.ts'],

@@ -5,7 +5,7 @@ import { Moment, Nullable, NullableMoment, OneOf } from '../plugins/schema.js'
 const DELIVERY_ID = 'DE-0199f3c2a7b41f0c9d8e7a6b5c4d'
 const ORDER_ID = 'OR-0199f3c2a7b41f0c9d8e7a6b5c4d'
 const STATUSES = ['planned', 'sending', 'sent', 'failed', 'bounced', 'cancelled'] as const
-const REASONS = ['order', 'backorder', 'resend', 'information'] as const
+const REASONS = ['order', 'backorder', 'resend', 'information', 'replacement'] as const
 const OUTCOMES = ['sent', 'deferred', 'bounced', 'failed'] as const
 
 /** What text columns hold, as the checks of their tables say. */
@@ -18,7 +18,7 @@ const properties = {
   product_id: Type.String({ examples: ['PRD-123-456-789'] }),
   license_ids: Type.Array(Type.String({ examples: ['LI-0199f3c2a7b41f0c9d8e7a6b5c4d'] }), { description: 'Whose keys it hands over, in their order; none of information' }),
   to: Type.String({ examples: ['ana@example.com'] }),
-  reason: OneOf(REASONS, { description: 'The order itself, licenses that came later, a resend, or information: what the product says without a license' }),
+  reason: OneOf(REASONS, { description: 'The order itself, licenses that came later, a resend, information (what the product says without a license), or a replacement for what was bad' }),
   requested_by: Nullable(Type.String({ description: 'Of a resend: the API key', examples: ['SU-123-456-789'] })),
   status: OneOf(STATUSES, { description: 'sending: the mail server may have it. bounced: refused for good. failed: given up. cancelled: nothing left to hand over' }),
   attempts: Type.Integer({ minimum: 0, maximum: 2147483647, description: 'How often it was tried' }),

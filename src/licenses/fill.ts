@@ -22,7 +22,7 @@ export async function lockPools (trx: Transaction<Database>, account_id: string,
  * without the mark and without SKIP LOCKED: it waits for takes in flight, so a license they give back is not missed.
  */
 export async function fillPool (
-  trx: Transaction<Database>, account_id: string, pool_id: string, reason: 'order' | 'backorder' = 'backorder'
+  trx: Transaction<Database>, account_id: string, pool_id: string, reason: 'order' | 'backorder' | 'replacement' = 'backorder'
 ): Promise<{ allocated: number }> {
   await lockPools(trx, account_id, [pool_id])
   const orders = new Set<string>()

@@ -87,6 +87,8 @@ export const License = Type.Object({
   line_item_id: Nullable(Type.String()),
   unit: Nullable(Type.Integer({ description: 'Which unit of the line, from 1' })),
   allocated_at: NullableMoment(),
+  replaces: Nullable(Type.String({ description: 'The bad license in whose place it came' })),
+  replaced_by: Nullable(Type.String({ description: 'The license that came in its place' })),
   created_at: Moment(),
 }, { $id: 'License', description: 'One license; its key is only shown by a reveal' })
 

@@ -2,11 +2,12 @@ import { sql, type SelectQueryBuilder } from 'kysely'
 import type { Reader } from '../database/connect.js'
 import { Problem } from '../problems.js'
 import { open, type Keyring } from '../sealing.js'
+import { chainOf, type Chain } from './chain.js'
 import { maskKey } from './mask.js'
 
 export const LICENSE_STATES = ['available', 'held', 'allocated', 'revoked', 'withdrawn'] as const
 
-interface LicenseRow {
+interface LicenseRow extends Chain {
   id: string
   pool_id: string
   batch_id: string
@@ -24,7 +25,7 @@ interface LicenseRow {
 /** The licenses of an account with their state: a table `l` to filter, order and page. */
 export function selectLicenses (db: Reader, account_id: string): SelectQueryBuilder<{ l: LicenseRow }, 'l', LicenseRow> {
   const licenses = sql<LicenseRow>`(
-    select l.id, l.pool_id, l.batch_id, l.line, l.mode, l.sealed, l.created_at, a.order_id, a.line_item_id, a.unit, a.allocated_at,
+    select l.id, l.pool_id, l.batch_id, l.line, l.mode, l.sealed, l.created_at, a.order_id, a.line_item_id, a.unit, a.allocated_at, ${chainOf('l')},
       case when w.license_id is not null then 'withdrawn' when s.license_id is not null then 'available' when h.license_id is not null then 'held'
         when a.ended_as = 'revoked' then 'revoked' else 'allocated' end as state
     from licenses l

@@ -22,6 +22,7 @@ const TAGS = {
   supplies: 'Where licenses come from when a pool is short, and the calls for them',
   licenses: 'License keys: loaded, listed masked, revealed, withdrawn',
   batches: 'Loads of licenses',
+  recalls: 'Batches that are bad: withdrawn, and replaced where they were sold',
   holds: 'Licenses set aside for checkout sessions that are not paid yet, and what is in stock',
   orders: 'Paid purchases and what they were given',
   'payment-sources': 'Checkouts that post payment webhooks',
