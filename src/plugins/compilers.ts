@@ -5,17 +5,22 @@ import type { FastifyServerOptions } from 'fastify'
 type Options = Parameters<BuildCompilerFromPool>[1]
 type Check = ((...given: unknown[]) => unknown) & { errors?: unknown }
 
-const SHARED = { removeAdditional: false, useDefaults: true, allErrors: false, strict: true, allowUnionTypes: true, strictTypes: false }
+// validateSchema: CI lints the OpenAPI document that these schemas make; ajv would first compile the schema of schemas for it, at every start
+const SHARED = { removeAdditional: false, useDefaults: true, allErrors: false, strict: true, allowUnionTypes: true, strictTypes: false, validateSchema: false }
 const forBodies = AjvCompiler()
 const forTexts = AjvCompiler()
 const forAnswers = SerializerSelector()
 
-/** Compiles a schema when it is first used: all of them take more than half of what starting the service does. The contract tests call every operation. */
-function onFirstUse<Route> (compile: (route: Route) => unknown): (route: Route) => Check {
+/**
+ * Makes the compiler, and compiles a schema, when it is first used: all of them take most of what starting the service does.
+ * The contract tests call every operation.
+ */
+function onFirstUse<Route> (makeCompiler: () => (route: Route) => unknown): (route: Route) => Check {
+  let compile: ((route: Route) => unknown) | undefined
   return (route) => {
     let compiled: Check | undefined
     const check: Check = (...given) => {
-      compiled ??= compile(route) as Check
+      compiled ??= (compile ??= makeCompiler())(route) as Check
       const result = compiled(...given)
       check.errors = compiled.errors
       return result
@@ -29,12 +34,12 @@ function onFirstUse<Route> (compile: (route: Route) => unknown): (route: Route) 
  * Without `strictNumbers: false` a converted 1e400 passes `type: integer` and its maximum (ajv #2212).
  * Given as a builder because setValidatorCompiler is lost in scopes that call addSchema.
  */
-const buildValidator = ((externalSchemas, options) => {
+const buildValidator = ((externalSchemas, options) => onFirstUse(() => {
   const body = forBodies(externalSchemas, { ...options, customOptions: { ...SHARED, coerceTypes: false } } as Options)
   const text = forTexts(externalSchemas, { ...options, customOptions: { ...SHARED, coerceTypes: 'array', strictNumbers: false } } as Options)
-  return onFirstUse((route: { httpPart?: string }) => (route.httpPart === 'body' ? body : text)(route as never))
-}) as BuildCompilerFromPool
+  return (route: { httpPart?: string }) => (route.httpPart === 'body' ? body : text)(route as never)
+})) as BuildCompilerFromPool
 
-const buildSerializer: typeof forAnswers = (externalSchemas, options) => onFirstUse(forAnswers(externalSchemas, options)) as never
+const buildSerializer: typeof forAnswers = (externalSchemas, options) => onFirstUse(() => forAnswers(externalSchemas, options)) as never
 
 export const schemaController: NonNullable<FastifyServerOptions['schemaController']> = { compilersFactory: { buildValidator, buildSerializer } as never }
