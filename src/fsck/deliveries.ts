@@ -20,12 +20,14 @@ export const deliveryChecks: readonly Check[] = [
       where d.status in ('sending', 'sent') and not exists (
         select from license_sightings s where s.account_id = d.account_id and s.license_id = d.license_id and s.how = 'mailed')`,
   }, {
-    name: 'every allocated license is in a delivery of its order, if that has an address',
+    name: 'every allocated license is in a delivery of its order, if that has an address and no more are being asked for',
     over: 'allocations',
     broken: sql`
       select a.license_id as id from allocations a join orders o on o.account_id = a.account_id and o.id = a.order_id
       where a.ended_as is null and o.customer ->> 'email' is not null and not exists (
         select from (${told}) d
-        where d.account_id = a.account_id and d.order_id = a.order_id and d.license_id = a.license_id and d.status <> 'cancelled')`,
+        where d.account_id = a.account_id and d.order_id = a.order_id and d.license_id = a.license_id and d.status <> 'cancelled')
+        and not exists (
+          select from supply_orders s where s.account_id = a.account_id and s.line_item_id = a.line_item_id and s.status in ('planned', 'calling'))`,
   },
 ]

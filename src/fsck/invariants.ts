@@ -6,6 +6,7 @@ import { holdChecks } from './holds.js'
 import { licenseChecks } from './licenses.js'
 import { orderChecks } from './orders.js'
 import { requestChecks } from './requests.js'
+import { supplyChecks } from './supplies.js'
 import { webhookChecks } from './webhooks.js'
 
 /** An invariant that does not hold: how many rows break it, and the first of them. */
@@ -14,7 +15,9 @@ export interface Violation { check: string, total: number, ids: string[] }
 /** One invariant, looked at. `rows`: how many the table has. */
 export interface Finding { check: string, rows: number, violation: Violation | undefined }
 
-export const checks: readonly Check[] = [...licenseChecks, ...holdChecks, ...orderChecks, ...deliveryChecks, ...requestChecks, ...webhookChecks]
+export const checks: readonly Check[] = [
+  ...licenseChecks, ...holdChecks, ...supplyChecks, ...orderChecks, ...deliveryChecks, ...requestChecks, ...webhookChecks,
+]
 
 const IDS_MAX = 10
 

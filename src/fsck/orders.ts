@@ -26,16 +26,18 @@ export const orderChecks: readonly Check[] = [
       where a.ended_as is null
       group by a.account_id, a.license_id having count(*) <> 1 or count(s.unit) <> 1`,
   }, {
-    name: 'an allocation is of the order and pool of its line',
+    name: 'an allocation is of the order of its line, and of a pool of its mode',
     over: 'allocations',
     broken: sql`
       select a.license_id as id from allocations a left join line_items l on l.account_id = a.account_id and l.id = a.line_item_id
-      where (l.order_id, l.pool_id) is distinct from (a.order_id, a.pool_id)`,
+      left join orders o on o.account_id = l.account_id and o.id = l.order_id
+      left join pools p on p.account_id = a.account_id and p.id = a.pool_id
+      where (o.id, o.mode) is distinct from (a.order_id, p.mode)`,
   }, {
-    name: 'the slots of a line are numbered from 1 without a gap: one, or one per unit of its quantity',
+    name: 'the slots of a line are numbered from 1 without a gap: one, or one per unit of its quantity; none without a pool',
     over: 'line_items',
     broken: sql`
-      select id from (${filled}) l where slots <> coalesce(greatest, 0) or slots not in (1, quantity)`,
+      select id from (${filled}) l where slots <> coalesce(greatest, 0) or case pool_id when '' then slots <> 0 else slots not in (1, quantity) end`,
   }, {
     name: 'the fulfillment_status of a line agrees with its slots and its backorder',
     over: 'line_items',
@@ -75,7 +77,7 @@ export const orderChecks: readonly Check[] = [
       left join slots s on s.account_id = l.account_id and s.line_item_id = l.id and s.cancelled_at is null
       left join allocations a on a.account_id = l.account_id and a.line_item_id = l.id and a.ended_as is null
       left join backorders b on b.account_id = l.account_id and b.line_item_id = l.id
-      where o.status = 'cancelled' and (s.unit is not null or a.unit is not null or b.queue is not null or l.fulfillment_status <> 'unfulfilled')`,
+      where o.status = 'cancelled' and (s.unit is not null or a.unit is not null or b.queue is not null or (l.fulfillment_status <> 'unfulfilled' and l.pool_id <> ''))`,
   }, {
     name: 'nobody waits at the head of a queue for what is in stock',
     over: 'backorders',
@@ -94,7 +96,7 @@ export const orderChecks: readonly Check[] = [
       union
       select o.id from orders o join line_items l on l.account_id = o.account_id and l.order_id = o.id
       left join pools p on p.account_id = l.account_id and p.id = l.pool_id
-      where p.mode is distinct from o.mode`,
+      where p.mode is distinct from o.mode and l.pool_id <> ''`,
   }, {
     name: 'a processed payment event has its order',
     over: 'payment_events',

@@ -2,23 +2,29 @@ import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { reclaimExpired } from '../holds/reclaim.js'
-import { fillPool, lockPools } from '../licenses/fill.js'
+import { fillPool } from '../licenses/fill.js'
 import { refreshFulfillment } from '../licenses/fulfillment.js'
 import { Problem } from '../problems.js'
+import { informLines } from '../supplies/inform.js'
+import { lockWithNext } from '../supplies/lock-with-next.js'
+import { supplyLine } from '../supplies/supply.js'
 
-/** A line that wants `slots` licenses of its pool. */
+/** A line that wants `slots` licenses of its pool; none, and no pool, where all that it hands over is a mail. */
 export interface WaitingLine { id: string, pool_id: string, slots: number }
 
 /**
- * Queues lines that are in no queue, serves the queues, and lets the policy of each pool decide on what is short. `refusable`: nobody has paid yet
- * for what cannot be kept.
+ * Queues lines that are in no queue, serves the queues, and lets the policy of each pool decide on what is short; what is to wait asks the other supplies of
+ * its product. `refusable`: nobody has paid yet for what cannot be kept.
  *
  * @throws Problem out-of-stock  if it is refusable
  */
 export async function fulfill (
-  trx: Transaction<Database>, account_id: string, order_id: string, lines: readonly WaitingLine[], refusable: boolean
+  trx: Transaction<Database>, account_id: string, order_id: string, wanting: readonly WaitingLine[], refusable: boolean
 ): Promise<void> {
-  const policies = await lockPools(trx, account_id, lines.map((line) => line.pool_id))
+  const lines = wanting.filter((line) => line.slots > 0)
+  if (lines.length < wanting.length) await informLines(trx, account_id, order_id)
+  if (lines.length === 0) return refreshFulfillment(trx, account_id, [order_id])
+  const policies = await lockWithNext(trx, account_id, lines)
   await reclaimExpired(trx, account_id, [...policies.keys()])
   const waiting = await trx.selectFrom('backorders').select('pool_id').distinct()
     .where('account_id', '=', account_id).where('pool_id', 'in', [...policies.keys()]).execute()
@@ -70,4 +76,5 @@ async function recordShortage (
     ...backordered.map(({ line_item_id, pool_id, missing }) => ({ account_id, type: 'line_item.backordered', subject_id: line_item_id, data: { order_id, pool_id, missing } })),
     ...unfulfilled.map((line_item_id) => ({ account_id, type: 'line_item.unfulfilled', subject_id: line_item_id, data: { order_id } })))
   if (backordered.length + unfulfilled.length > 0) await refreshFulfillment(trx, account_id, [order_id])
+  for (const { line_item_id } of backordered) await supplyLine(trx, { account_id, line_item_id })
 }

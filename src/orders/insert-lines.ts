@@ -8,9 +8,9 @@ export async function insertLines (
   trx: Transaction<Database>, account_id: string, order_id: string, items: readonly PaidLine[], routed: readonly RoutedLine[], before = 0
 ): Promise<Array<RoutedLine & { id: string }>> {
   const lines = routed.map((line, index) => ({ ...line, id: `${order_id}-${before + index + 1}` }))
-  await trx.insertInto('line_items').values(lines.map(({ id, product_id, pool_id }, index) => {
+  await trx.insertInto('line_items').values(lines.map(({ id, product_id, pool_id, slots }, index) => {
     const { external_id, quantity, unit_amount } = items[index] as PaidLine
-    return { account_id, id, order_id, external_id, product_id, pool_id, quantity, unit_amount, fulfillment_status: 'backordered' }
+    return { account_id, id, order_id, external_id, product_id, pool_id, quantity, unit_amount, fulfillment_status: slots === 0 ? 'fulfilled' : 'backordered' }
   })).execute()
   await sql`
     insert into slots (account_id, line_item_id, unit)

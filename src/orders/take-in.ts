@@ -73,11 +73,11 @@ with asked as materialized (
 ), lines as materialized (
   select a.order_id, a.order_id || '-' || l.number as line_item_id, l.number, l.external_id, l.quantity, l.unit_amount, f.product_id,
     p.id as pool_id, case p.quantity_rule when 'line' then 1 else l.quantity end as slots,
-    p.id is null
+    p.id is null or (f.is_informational and l.pool_id is null)
       or (select true from backorders b where b.account_id = $1 and b.pool_id = p.id order by b.queue limit 1) is not null as declined
   from asked a
   cross join lateral json_to_recordset(a.line_items) as l (number int, external_id text, product text, quantity int, unit_amount bigint, pool_id text)
-  left join lateral (select f.product_id from product_refs f where f.account_id = $1 and f.ref = l.product limit 1) f on true
+  left join lateral (select f.product_id, f.is_informational from product_refs f where f.account_id = $1 and f.ref = l.product limit 1) f on true
   left join lateral (
     select coalesce(l.pool_id, (
       select t.pool_id from pool_routes t

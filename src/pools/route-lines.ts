@@ -10,7 +10,10 @@ export interface Routable {
   line_items: ReadonlyArray<{ product: string, quantity: number, pool_id?: string | null }>
 }
 
-/** Where a line is filled from, and how many licenses it gets: frozen when the line is taken in. */
+/**
+ * Where a line is filled from, and how many licenses it gets: frozen when the line is taken in. Of a product that hands over a mail and no
+ * license there is no pool, '', and there are no slots.
+ */
 export interface RoutedLine { product_id: string, pool_id: string, slots: number }
 
 interface Found { product_id: string | null, pool_id: string | null, slots: number }
@@ -21,10 +24,12 @@ interface Found { product_id: string | null, pool_id: string | null, slots: numb
  */
 export async function findRoutes (reader: Reader, account_id: string, order: Routable): Promise<Found[]> {
   const { rows } = await sql<Found>`
-    select f.product_id, p.id as pool_id, case p.quantity_rule when 'line' then 1 else l.quantity end as slots
+    select f.product_id, case when i.is_informational then '' else p.id end as pool_id,
+      case when i.is_informational then 0 when p.quantity_rule = 'line' then 1 else l.quantity end as slots
     from unnest(${order.line_items.map((line) => line.product)}::text[], ${order.line_items.map((line) => line.quantity)}::int[],
       ${order.line_items.map((line) => line.pool_id ?? null)}::text[]) with ordinality as l (product, quantity, pool_id, number)
     left join product_refs f on f.account_id = ${account_id} and f.ref = l.product
+    cross join lateral (select f.is_informational and l.pool_id is null as is_informational) i
     left join lateral (
       select coalesce(l.pool_id, (
         select t.pool_id from pool_routes t

@@ -1,6 +1,7 @@
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { Problem } from '../problems.js'
+import { markInformational } from './mark-informational.js'
 
 const PRODUCT_ID = /^PRD-\d{3}-\d{3}-\d{3}$/
 
@@ -16,6 +17,7 @@ export async function writeRefs (trx: Transaction<Database>, account_id: string,
   const refs = [...new Set([product_id, ...external_ids])].sort() // in one order, so that two writers do not deadlock
   await trx.deleteFrom('product_refs').where('account_id', '=', account_id).where('product_id', '=', product_id).where('ref', 'not in', refs).execute()
   await trx.insertInto('product_refs').values(refs.map((ref) => ({ account_id, ref, product_id }))).onConflict((conflict) => conflict.doNothing()).execute()
+  await markInformational(trx, { account_id, product_id })
   const others = await trx.selectFrom('product_refs').select(['ref', 'product_id'])
     .where('account_id', '=', account_id).where('ref', 'in', refs).where('product_id', '<>', product_id).execute()
   if (others.length === 0) return

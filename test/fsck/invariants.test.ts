@@ -65,8 +65,22 @@ const SOLD = '(select pool_id from allocations limit 1)'
 const EMPTY = '(select pool_id from backorders limit 1)'
 const ONE_IN_STOCK = '(select min(license_id) from stock)'
 
+/** A demand for the line that waits, with these columns and values beside. */
+const demand = (columns: string, values: string, number = 1): string => `
+  insert into supply_orders (account_id, order_id, line_item_id, number, quantity, step, type, mode, ${columns})
+  select b.account_id, b.order_id, b.line_item_id, ${number}, 1, 1, 'web_service', 'live', ${values} from backorders b join line_items l on l.id = b.line_item_id`
+const DONE = "'done', (select min(id) from batches where pool_id = b.pool_id), now(), null"
+const demandDone = (number: number): string => demand('product_id, pool_id, status, batch_id, finished_at, next_attempt_at', `l.product_id, b.pool_id, ${DONE}`, number)
+
 /** What breaks each invariant. Where a constraint of the database would refuse that, it is dropped first. */
 const plants: Record<string, string[]> = {
+  'a supply order is of its line': [
+    demand('product_id, pool_id', "'PRD-other', b.pool_id"),
+    demand('product_id, pool_id', "l.product_id, 'PL-other'"),
+  ],
+  'a supply order that is done brought as many licenses as it asked for, into the pool of its line': [demandDone(1)],
+  'a batch is of one supply order': [`${demandDone(1)}; ${demandDone(2)}`],
+  'names know whether their product hands over nothing but a mail': ['update product_refs set is_informational = true'],
   'every license is in exactly one state: available, held, allocated, revoked or withdrawn': [
     `delete from stock where license_id = ${ONE_IN_STOCK}`,
     "insert into withdrawals (account_id, license_id, pool_id, reason, created_by) select account_id, license_id, pool_id, 'gone', 'x' from stock limit 1",
@@ -130,11 +144,11 @@ const plants: Record<string, string[]> = {
      insert into allocations (account_id, pool_id, position, license_id, order_id, line_item_id, unit)
      select a.account_id, a.pool_id, 90, a.license_id, b.order_id, b.line_item_id, 1 from allocations a, backorders b limit 1`,
   ],
-  'an allocation is of the order and pool of its line': [
+  'an allocation is of the order of its line, and of a pool of its mode': [
     "update allocations set order_id = 'OR-other' where unit = 1",
-    `update allocations set pool_id = ${EMPTY} where unit = 1`,
+    "update allocations set pool_id = 'PL-other' where unit = 1",
   ],
-  'the slots of a line are numbered from 1 without a gap: one, or one per unit of its quantity': [
+  'the slots of a line are numbered from 1 without a gap: one, or one per unit of its quantity; none without a pool': [
     'insert into slots (account_id, line_item_id, unit) select account_id, line_item_id, 3 from backorders',
     'delete from slots where unit = 1 and line_item_id = (select line_item_id from backorders)',
     'update line_items set quantity = 5',
@@ -176,7 +190,7 @@ const plants: Record<string, string[]> = {
     'delete from license_sightings where license_id = (select min(license_id) from license_sightings)',
     "update license_sightings set how = 'revealed'",
   ],
-  'every allocated license is in a delivery of its order, if that has an address': [
+  'every allocated license is in a delivery of its order, if that has an address and no more are being asked for': [
     'delete from deliveries',
     "update deliveries set status = 'cancelled', sent_at = null",
     'update deliveries set license_ids = license_ids[1:2]',
