@@ -9,7 +9,7 @@ alter table payment_events add column attempts integer not null default 0;
 -- What a kept event calls the order it is of, where that much could be read: by this a list of the checkout's orders is compared with what is here.
 alter table payment_events add column ref text;
 create index payment_events_kept on payment_events (account_id, source_id, ref) where ref is not null and status in ('failed', 'waiting');
-create index payment_events_due on payment_events (next_attempt_at, account_id) where status = 'waiting' and next_attempt_at is not null;
+create index payment_events_due on payment_events (account_id, source_id, next_attempt_at) where status = 'waiting' and next_attempt_at is not null;
 
 -- A row is one order to replay the payment events of a range, in the order they were received, by the worker. The cursor is the last
 -- event that is done with; it commits with the counts, so that whoever goes on counts nothing twice.

@@ -18,6 +18,7 @@ import { holdRoutes } from './holds/routes.js'
 import { licenseRoutes } from './licenses/routes.js'
 import type { Intake } from './orders/intake.js'
 import { orderRoutes } from './orders/routes.js'
+import { paymentReplayRoutes } from './payments/replay-routes.js'
 import { paymentRoutes } from './payments/routes.js'
 import { sourceSecretRoutes } from './payments/secret-routes.js'
 import { paymentSourceRoutes } from './payments/source-routes.js'
@@ -105,6 +106,7 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(holdRoutes, { prefix: '/v1' })
   await app.register(orderRoutes, { prefix: '/v1', intake })
   await app.register(paymentRoutes, { prefix: '/v1', intake })
+  await app.register(paymentReplayRoutes, { prefix: '/v1' })
   await app.register(paymentSourceRoutes, { prefix: '/v1' })
   await app.register(sourceSecretRoutes, { prefix: '/v1' })
   await app.register(supplyRoutes, { prefix: '/v1' })

@@ -17,6 +17,11 @@ import { sweepStaging } from './licenses/sweep-staging.js'
 import { loggedError } from './log.js'
 import { readMailbox } from './mailer/address.js'
 import { mailTransport, type MailTransport } from './mailer/transport.js'
+import type { Intake } from './orders/intake.js'
+import { placeOrder } from './orders/place.js'
+import { advanceReplays } from './payments/advance-replays.js'
+import { answerEvent } from './payments/answer-event.js'
+import { claimEvents, type ClaimedEvent } from './payments/claim-events.js'
 import { approveFilledRequest } from './requests/approve-filled.js'
 import { becomeDue } from './requests/become-due.js'
 import { findDue, findFilled, findOldDrafts } from './requests/find-waiting.js'
@@ -65,6 +70,7 @@ const jobs: readonly Job[] = [
   ['sweep staging', MINUTE, sweepAll],
   ['approve filled requests', SECOND, (db, keyring) => inEach(db, findFilled, (trx, found) => approveFilledRequest(trx, keyring, found))],
   ['make scheduled requests pending', 5 * SECOND, (db, keyring) => inEach(db, findDue, (trx, found) => becomeDue(trx, keyring, found))],
+  ['replay payment events', SECOND, (db, keyring) => advanceReplays({ db, intake: carefulIntake(db) }, keyring)],
   ['purge old drafts', HOUR, (db) => inEach(db, findOldDrafts, purgeDraft)],
 ]
 
@@ -198,6 +204,32 @@ function supplies (purchasing: Purchasing, concurrency: number): Outgoing<Claime
   }
 }
 
+/** How many checkouts are asked at a time: two calls to each, and most events need none. */
+const LOOK_UPS_MAX = 8
+/** An event is asked for in a token, a few look-ups and as many rounds: seldom more than four calls. */
+const LOOK_UP_CALLS = 4
+
+/** What payment events do not carry. They are placed the careful way, as all that is known already: the plain statement would decline them. */
+function lookUps ({ db, keyring, log, line }: Omit<Outbox, 'public_url'>): Outgoing<ClaimedEvent> {
+  const desk = { db, keyring, log, line, intake: carefulIntake(db) }
+  const lease_ms = LOOK_UP_CALLS * line.timeout_ms + NOTE_MS
+  return {
+    name: 'ask checkouts',
+    concurrency: LOOK_UPS_MAX,
+    claim: (trx, busy) => claimEvents(trx, { concurrency: LOOK_UPS_MAX, busy, lease_ms }),
+    send: (event, cut) => answerEvent(desk, event, AbortSignal.any([cut, AbortSignal.timeout(lease_ms - NOTE_MS)])),
+  }
+}
+
+/** Places orders without the connections of an intake of its own. */
+function carefulIntake (db: Kysely<Database>): Intake {
+  return {
+    async place (arrival) {
+      return { ...await inTransaction(db, (trx) => placeOrder(trx, arrival)), plain: false }
+    },
+  }
+}
+
 /**
  * Starts all jobs; each goes on whatever happens to the others, to the mail server or to the database.
  *
@@ -214,6 +246,7 @@ export function startWorker ({ db, config, keyring, log, transport = mailTranspo
     sendAll(deliveries(post, config), ground, signals),
     sendAll(webhooks({ db, keyring, log, line, public_url: config.public_url }, config.webhook_concurrency), ground, signals),
     sendAll(supplies({ db, keyring, log, allowed_networks: line.allowed_networks }, config.supply_concurrency), ground, signals),
+    sendAll(lookUps({ db, keyring, log, line }), ground, signals),
     ...jobs.map((job) => repeat(job, ground, stopping.signal)),
   ])
   return {

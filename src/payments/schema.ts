@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type, type TArrayOptions } from 'typebox'
 import { MODES, SignedOrder } from '../orders/schema.js'
 import { rqlFields } from '../plugins/rql/index.js'
 import { Moment, Nullable, NullableMoment, OneOf, Strict } from '../plugins/schema.js'
@@ -119,9 +119,52 @@ export const PaymentEvent = Type.Object({
   processed_at: NullableMoment(),
 }, { $id: 'PaymentEvent' })
 
+export const NewReplay = Strict({
+  source_id: Type.Optional(SourceId),
+  status: Type.Optional(OneOf(EVENT_STATUSES, { description: 'Only events that stand so', examples: ['failed'] })),
+  type: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'Only events of this type', examples: ['order.paid'] })),
+  received_from: Type.String({ format: 'date-time', examples: ['2026-01-31T00:00:00Z'] }),
+  received_to: Type.Optional(Type.String({ format: 'date-time', description: 'Default: now', examples: ['2026-02-01T00:00:00Z'] })),
+}, { $id: 'NewPaymentReplay' })
+
+export const Replay = Type.Object({
+  id: Type.String({ examples: ['RP-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
+  status: OneOf(['running', 'finished']),
+  source_id: Nullable(Type.String()),
+  event_status: Nullable(OneOf(EVENT_STATUSES)),
+  event_type: Nullable(Type.String()),
+  received_from: Moment(),
+  received_to: Moment(),
+  total: Type.Integer({ minimum: 0, description: 'How many events there were when it was asked for' }),
+  done: Type.Integer({ minimum: 0 }),
+  processed: Type.Integer({ minimum: 0, description: 'Of those done: their orders are placed or changed, now or before' }),
+  failed: Type.Integer({ minimum: 0, description: 'Of those done: see their reasons. The rest is ignored, or waiting' }),
+  created_at: Moment(),
+  finished_at: NullableMoment(),
+}, { $id: 'PaymentReplay' })
+
+const LISTED_MAX = 10_000
+const ExternalIds = (options: TArrayOptions = {}) => Type.Array(Type.String({ minLength: 1, maxLength: 255, examples: ['A-1001'] }), options)
+export const Reconciliation = Strict({
+  external_ids: ExternalIds({ minItems: 1, maxItems: LISTED_MAX, description: 'The ids of paid orders, as the checkout has them' }),
+  paid_from: Type.Optional(Type.String({ format: 'date-time', description: 'With it, orders paid since then that the list lacks are told too', examples: ['2026-01-01T00:00:00Z'] })),
+  paid_to: Type.Optional(Type.String({ format: 'date-time', description: 'Default: now', examples: ['2026-02-01T00:00:00Z'] })),
+}, { $id: 'PaymentReconciliation' })
+
+export const Reconciled = Type.Object({
+  known: Type.Integer({ minimum: 0, description: 'How many are orders here' }),
+  kept: Type.Array(Type.Object({
+    external_id: Type.String(), event_id: Type.String(), status: OneOf(['failed', 'waiting']), reason: Type.String(),
+  }), { description: 'No orders here, but an event of them is: see its reason; mend it and replay' }),
+  unknown: ExternalIds({ description: 'Nothing is here of them: their webhooks never came. Have the checkout send them again' }),
+  unlisted: Type.Array(Type.Object({ id: Type.String(), external_id: Type.String() }), { description: 'Orders here, of the period, that the list lacks; 10,000 at most' }),
+}, { $id: 'PaymentReconciled' })
+
 export const paymentSourceSchemas = [NewPaymentSource, ChangedPaymentSource, PaymentSource, PaymentSourceWithSecret]
 export const sourceSecretSchemas = [NewSourceSecret, SourceSecret, SourceSecretWithSecret]
 export const paymentEventSchemas = [Receipt, PaymentEvent]
+export const replaySchemas = [NewReplay, Replay]
+export const reconciliationSchemas = [Reconciliation, Reconciled]
 
 export const sourceFieldsOfLists = rqlFields({
   id: { type: 'text' },
@@ -136,6 +179,14 @@ export const secretFieldsOfLists = rqlFields({
   id: { type: 'text', ordering: true },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
   expires_at: { type: 'timestamp' },
+})
+
+export const replayFieldsOfLists = rqlFields({
+  id: { type: 'text', ordering: true },
+  status: { type: 'text', values: ['running', 'finished'] },
+  source_id: { type: 'text' },
+  created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
+  finished_at: { type: 'timestamp' },
 })
 
 export const eventFieldsOfLists = rqlFields({

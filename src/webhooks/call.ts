@@ -109,6 +109,14 @@ export async function call (
   }
 }
 
+const RETRY_AFTER_MAX_MS = 86_400_000 // a day: no longer than the longest wait of our own
+
+/** The header Retry-After (RFC 9110 §10.2.3), seconds or a date, in milliseconds from now; what is neither is 0. */
+export function retryAfterMs (header = ''): number {
+  const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now()
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(ms, 0), RETRY_AFTER_MAX_MS)
+}
+
 /** Only 2xx is success. */
 export function isSuccess ({ status_code }: Pick<Called, 'status_code'>): boolean {
   return status_code !== null && status_code >= 200 && status_code < 300

@@ -1,3 +1,5 @@
+import { retryAfterMs } from './call.js'
+
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
@@ -13,14 +15,6 @@ export const RETRY_DELAYS_MS: Readonly<Record<'signal' | 'change', readonly numb
 
 /** A message is claimed at most this often, unless it is replayed. */
 export const ATTEMPTS_MAX = { signal: RETRY_DELAYS_MS.signal.length + 1, change: RETRY_DELAYS_MS.change.length + 1 }
-
-const RETRY_AFTER_MAX_MS = 24 * HOUR // no longer than the longest wait of our own
-
-/** The header Retry-After (RFC 9110 §10.2.3), seconds or a date, in milliseconds from now; what is neither is 0. */
-function retryAfterMs (header: string): number {
-  const ms = /^\d{1,9}$/.test(header) ? Number(header) * SECOND : Date.parse(header) - Date.now()
-  return Number.isNaN(ms) ? 0 : Math.min(Math.max(ms, 0), RETRY_AFTER_MAX_MS)
-}
 
 /**
  * The wait after a number of tries; undefined: there is no next one. Up to a fifth longer by chance, so that a crowd disperses; longer
