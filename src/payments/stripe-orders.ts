@@ -147,6 +147,7 @@ export function invoiceMeans (object: unknown, { answers = {}, options }: Told):
   const details = invoice.parent?.subscription_details
   const metadata = { ...details?.metadata, ...invoice.metadata }
   if (invoice.billing_reason === 'subscription_create') return ignored('data.object.billing_reason: what a subscription begins with is said by its checkout session')
+  if (invoice.billing_reason === 'subscription_update' && metadata['latchkey_products'] === undefined) return { kind: 'paid', order: refuseDifference }
   if (invoice.billing_reason !== 'subscription_cycle' && metadata['latchkey_products'] === undefined) {
     return ignored('data.object.billing_reason: is no renewal, and its metadata names no latchkey_products')
   }
@@ -168,6 +169,10 @@ export function invoiceMeans (object: unknown, { answers = {}, options }: Told):
       line_items: linesOf(metadata, invoice.lines, currency) ?? [],
     }),
   }
+}
+
+function refuseDifference (): never {
+  throw fault('data.object.billing_reason', 'bills the difference of a changed subscription, which says not what licenses are due: give them by POST /v1/orders')
 }
 
 /** From the metadata, where it names products; else from Stripe's list, where there is one. */

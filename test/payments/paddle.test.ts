@@ -109,7 +109,7 @@ t.test('a transaction', async (t) => {
   for (const type of ['transaction.paid', 'transaction.created', 'subscription.created', 'constructor']) t.match(read({ ...transaction(bought), event_type: type }), { kind: 'ignored' }, type)
 })
 
-// Guarantee: a renewal names what it renews by the subscription of the first transaction; a change of the way to pay, or of the size, delivers nothing by itself.
+// Guarantee: a renewal names what it renews by the subscription of the first transaction; a new way to pay, or a new size, delivers nothing by itself.
 t.test('a subscription', async (t) => {
   const of = (origin: string): Event => transaction(bought, { origin, subscription_id: 'sub_1' })
   t.match(orderIn(read(of('web'))), { refs: ['sub_1'], parent: undefined })

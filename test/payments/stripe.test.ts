@@ -165,6 +165,7 @@ t.test('an invoice', async (t) => {
   t.match(read(paid(), { has_api_key: true }), { kind: 'unanswered', lookups: [{ name: 'invoice' }] })
   t.match(read(paid({ billing_reason: 'subscription_create' })), { kind: 'ignored' })
   t.match(read(paid({ billing_reason: 'manual' })), { kind: 'ignored' })
+  t.throws(() => orderIn(read(paid({ billing_reason: 'subscription_update' }))), /POST \/v1\/orders/)
   t.match(orderIn(read(paid({ billing_reason: 'manual', parent: null, metadata: { latchkey_products: 'sku-pro' } }))), { parent: undefined, line_items: [{ product: 'sku-pro' }] })
   t.match(orderIn(read(paid({ metadata: { latchkey_parent: 'A-1' } })))?.parent, 'A-1')
 })
