@@ -211,13 +211,13 @@ const LOOK_UP_CALLS = 4
 
 /** What payment events do not carry. They are placed the careful way, as all that is known already: the plain statement would decline them. */
 function lookUps ({ db, keyring, log, line }: Omit<Outbox, 'public_url'>): Outgoing<ClaimedEvent> {
-  const desk = { db, keyring, log, line, intake: carefulIntake(db) }
-  const lease_ms = LOOK_UP_CALLS * line.timeout_ms + NOTE_MS
+  const calls_ms = LOOK_UP_CALLS * line.timeout_ms
+  const [desk, lease_ms] = [{ db, keyring, log, line, calls_ms, intake: carefulIntake(db) }, calls_ms + NOTE_MS]
   return {
     name: 'ask checkouts',
     concurrency: LOOK_UPS_MAX,
     claim: (trx, busy) => claimEvents(trx, { concurrency: LOOK_UPS_MAX, busy, lease_ms }),
-    send: (event, cut) => answerEvent(desk, event, AbortSignal.any([cut, AbortSignal.timeout(lease_ms - NOTE_MS)])),
+    send: (event, cut) => answerEvent(desk, event, cut),
   }
 }
 

@@ -11,7 +11,13 @@ import { lookUp } from './look-up.js'
 import { receiveEvent, type Doors } from './receive.js'
 
 /** What asking checkouts needs. */
-export interface Desk extends Doors { keyring: Keyring, line: Line, log: Pick<BaseLogger, 'info' | 'warn' | 'error'> }
+export interface Desk extends Doors {
+  keyring: Keyring
+  line: Line
+  /** for all calls of an event: less than the lease of its claim */
+  calls_ms: number
+  log: Pick<BaseLogger, 'info' | 'warn' | 'error'>
+}
 
 /** What one answer names may have to be asked for next; no checkout needs more steps. */
 const ROUNDS_MAX = 3
@@ -30,6 +36,7 @@ export async function answerEvent (desk: Desk, claimed: ClaimedEvent, signal: Ab
 
 async function goOn (desk: Desk, claimed: ClaimedEvent, signal: AbortSignal): Promise<string | undefined> {
   const { db, keyring, line } = desk
+  const until = AbortSignal.any([signal, AbortSignal.timeout(desk.calls_ms)])
   const source = await sourceOfStored(db, keyring, claimed.account_id, claimed.source_id)
   const { event } = await findStoredEvent(db, claimed.account_id, claimed.id)
   let answers = event.answers
@@ -38,7 +45,7 @@ async function goOn (desk: Desk, claimed: ClaimedEvent, signal: AbortSignal): Pr
     if (outcome.status !== 'unanswered') return outcome.status
     const result = round > ROUNDS_MAX
       ? { outcome: 'refused' as const, reason: 'the answers of the checkout lead to no end' }
-      : await lookUp(line, source, outcome.lookups, signal)
+      : await lookUp(line, source, outcome.lookups, until)
     if (signal.aborted) {
       await inTransaction(db, (trx) => releaseEvent(trx, claimed))
       return 'released'
