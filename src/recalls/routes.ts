@@ -14,7 +14,7 @@ import { foreseeRecall, startRecall } from './start.js'
 
 /** What is done about licenses that were sold and turned out bad: one of them, or all of a batch. */
 export const recallRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  for (const schema of [Recall, RecallProspect, RecallItem]) app.addSchema(schema)
+  for (const schema of [License, Recall, RecallProspect, RecallItem]) app.addSchema(schema)
   await app.register(badLicenseRoutes)
 
   app.post('/batches/:id/recall', {
