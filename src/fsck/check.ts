@@ -1,14 +1,17 @@
 import { sql, type RawBuilder } from 'kysely'
+import type { Reader } from '../database/connect.js'
 import type { DB } from '../database/types.js'
 
 /** One invariant: a sentence that must hold for every row of a table. */
-export interface Check {
+export type Check = {
   name: string
   /** whose rows are looked at; only counted, for the report */
   over: keyof DB
+} & (
   /** a query whose rows, with one text column `id`, are those that break it */
-  broken: RawBuilder<{ id: string }>
-}
+  | { broken: RawBuilder<{ id: string }> }
+  /** where SQL cannot say it: looks by itself, and returns the ids */
+  | { find: (db: Reader) => Promise<string[]> })
 
 /** Where every license is now. Expired licenses do not exist yet: when they do, they are another line here. */
 export const states = sql`

@@ -24,7 +24,7 @@ export const deliveryChecks: readonly Check[] = [
     over: 'allocations',
     broken: sql`
       select a.license_id as id from allocations a join orders o on o.account_id = a.account_id and o.id = a.order_id
-      where a.ended_as is null and o.customer ->> 'email' is not null and not exists (
+      where a.ended_as is null and o.customer ->> 'email' is not null and not o.is_held and not exists (
         select from (${told}) d
         where d.account_id = a.account_id and d.order_id = a.order_id and d.license_id = a.license_id and d.status <> 'cancelled')
         and not exists (

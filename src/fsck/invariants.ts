@@ -1,7 +1,8 @@
-import { sql, type Kysely } from 'kysely'
-import type { Database } from '../database/connect.js'
+import { sql, type Kysely, type RawBuilder } from 'kysely'
+import type { Database, Reader } from '../database/connect.js'
 import type { Check } from './check.js'
 import { deliveryChecks } from './deliveries.js'
+import { factChecks } from './facts.js'
 import { holdChecks } from './holds.js'
 import { licenseChecks } from './licenses.js'
 import { orderChecks } from './orders.js'
@@ -16,7 +17,7 @@ export interface Violation { check: string, total: number, ids: string[] }
 export interface Finding { check: string, rows: number, violation: Violation | undefined }
 
 export const checks: readonly Check[] = [
-  ...licenseChecks, ...holdChecks, ...supplyChecks, ...orderChecks, ...deliveryChecks, ...requestChecks, ...webhookChecks,
+  ...licenseChecks, ...holdChecks, ...supplyChecks, ...orderChecks, ...factChecks, ...deliveryChecks, ...requestChecks, ...webhookChecks,
 ]
 
 const IDS_MAX = 10
@@ -30,14 +31,23 @@ export async function checkInvariants (db: Kysely<Database>, found: (finding: Fi
     await sql`set local statement_timeout = 0`.execute(trx)
     await sql`set local work_mem = '64MB'`.execute(trx)
     const violations: Violation[] = []
-    for (const { name, over, broken } of checks) {
+    for (const { name, over, ...look } of checks) {
       const { rows: [count] } = await sql<{ rows: string }>`select count(*) as rows from ${sql.table(over)}`.execute(trx)
-      const { rows } = await sql<{ id: string, total: string }>`
-        select id, count(*) over () as total from (${broken}) broken order by id limit ${sql.lit(IDS_MAX)}`.execute(trx)
-      const violation = rows.length === 0 ? undefined : { check: name, total: Number(rows[0]?.total), ids: rows.map((row) => row.id) }
+      const { total, ids } = 'find' in look ? firstOf(await look.find(trx)) : await firstBroken(trx, look.broken)
+      const violation = total === 0 ? undefined : { check: name, total, ids }
       if (violation !== undefined) violations.push(violation)
       found({ check: name, rows: Number(count?.rows), violation })
     }
     return violations
   })
+}
+
+function firstOf (ids: string[]): { total: number, ids: string[] } {
+  return { total: ids.length, ids: ids.toSorted().slice(0, IDS_MAX) }
+}
+
+async function firstBroken (db: Reader, broken: RawBuilder<{ id: string }>): Promise<{ total: number, ids: string[] }> {
+  const { rows } = await sql<{ id: string, total: string }>`
+    select id, count(*) over () as total from (${broken}) broken order by id limit ${sql.lit(IDS_MAX)}`.execute(db)
+  return { total: Number(rows[0]?.total ?? 0), ids: rows.map((row) => row.id) }
 }
