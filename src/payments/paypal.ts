@@ -21,19 +21,18 @@ const Envelope = Compile(Type.Object({
   event_type: Type.String({ minLength: 1, maxLength: 255 }),
   create_time: Type.String(),
   resource_type: MaybeText,
-  resource: Type.Optional(Type.Unknown()),
   links: Links,
 }))
-const CaptureBody = Compile(Capture)
+const CaptureBody = Compile(Type.Object({ resource: Capture }))
 const Refund = Type.Object({ id: Id, amount: Type.Optional(Money), links: Links })
-const RefundBody = Compile(Refund)
-const ApprovalBody = Compile(Type.Object({ order_id: Id }))
+const RefundBody = Compile(Type.Object({ resource: Refund }))
+const ApprovalBody = Compile(Type.Object({ resource: Type.Object({ order_id: Id }) }))
 const Dispute = Type.Object({
   status: MaybeText,
   disputed_transactions: Type.Array(Type.Object({ seller_transaction_id: Id }), { minItems: 1, maxItems: 100 }),
   dispute_outcome: Type.Optional(Type.Object({ outcome_code: Type.String() })),
 })
-const DisputeBody = Compile(Dispute)
+const DisputeBody = Compile(Type.Object({ resource: Dispute }))
 
 /** Who a resolved dispute left the money with. `RESOLVED_WITH_PAYOUT`: PayPal paid the buyer, and the seller keeps it. */
 const OUTCOMES: Readonly<Record<string, 'dispute_won' | 'dispute_lost'>> = {
@@ -64,26 +63,27 @@ export const paypal: Checkout = {
   },
 
   translate ({ body, answers }, options) {
-    const { event_type: type, create_time, resource_type, resource, links = [] } = checked(Envelope, parseJson(body))
+    const notice = parseJson(body)
+    const { event_type: type, create_time, resource_type, links = [] } = checked(Envelope, notice)
     const said = { type, occurred_at: readMoment('create_time', create_time), mode: modeOf(links.map(({ href }) => href)) }
     return factsOf(said, () => {
       switch (type) {
-        case 'PAYMENT.CAPTURE.COMPLETED': return { ...said, ...captureMeans(checked(CaptureBody, resource, 'resource'), { answers, options }) }
+        case 'PAYMENT.CAPTURE.COMPLETED': return { ...said, ...captureMeans(checked(CaptureBody, notice).resource, { answers, options }) }
         case 'PAYMENT.CAPTURE.DENIED':
         case 'PAYMENT.CAPTURE.DECLINED': {
-          const { id, supplementary_data } = checked(CaptureBody, resource, 'resource')
+          const { id, supplementary_data } = checked(CaptureBody, notice).resource
           return failed(said, supplementary_data?.related_ids?.order_id ?? id)
         }
-        case 'CHECKOUT.PAYMENT-APPROVAL.REVERSED': return failed(said, checked(ApprovalBody, resource, 'resource').order_id)
-        case 'PAYMENT.CAPTURE.REFUNDED': return refunded(said, checked(RefundBody, resource, 'resource'))
+        case 'CHECKOUT.PAYMENT-APPROVAL.REVERSED': return failed(said, checked(ApprovalBody, notice).resource.order_id)
+        case 'PAYMENT.CAPTURE.REFUNDED': return refunded(said, checked(RefundBody, notice).resource)
         case 'PAYMENT.REFUND.FAILED': {
-          const refund = checked(RefundBody, resource, 'resource')
+          const refund = checked(RefundBody, notice).resource
           return { ...said, kind: 'refund_failed', change: () => ({ ref: captureOf(refund), subject: String(refund.id) }) }
         }
-        case 'PAYMENT.CAPTURE.REVERSED': return reversed(said, checked(RefundBody, resource, 'resource'), resource_type === 'capture')
+        case 'PAYMENT.CAPTURE.REVERSED': return reversed(said, checked(RefundBody, notice).resource, resource_type === 'capture')
         case 'CUSTOMER.DISPUTE.CREATED':
         case 'CUSTOMER.DISPUTE.UPDATED':
-        case 'CUSTOMER.DISPUTE.RESOLVED': return disputed(said, checked(DisputeBody, resource, 'resource'))
+        case 'CUSTOMER.DISPUTE.RESOLVED': return disputed(said, checked(DisputeBody, notice).resource)
         default: return { ...said, kind: 'ignored', reason: `event_type: "${type.slice(0, 100)}" changes nothing here` }
       }
     })

@@ -28,8 +28,6 @@ export interface Sender {
   signed_headers: string[]
   /** it signs some fields of the body only */
   is_partly_signed?: true
-  /** settings of the service */
-  env?: NodeJS.ProcessEnv
   /** it signs a time */
   is_timed: boolean
   /** its header has room for a signature with each of several secrets, in this order; else `sign` takes the first */
@@ -58,8 +56,8 @@ interface Order extends Json {
 }
 
 /** A service that listens, whose vendor sells the sender's product from a pool of its own and has one source of its kind. */
-export async function shopOf (t: Test, sender: Pick<Sender, 'kind' | 'newSecret' | 'product' | 'sign' | 'env'>, source: object = {}, licenses = 60): Promise<Shop> {
-  const app = await testApp(t, sender.env)
+export async function shopOf (t: Test, sender: Pick<Sender, 'kind' | 'newSecret' | 'product' | 'sign'>, source: object = {}, licenses = 60): Promise<Shop> {
+  const app = await testApp(t)
   const port = await listen(app.app)
   const call = callsOf(app.app, app.vendor)
   const product_id = await makeProduct(call, sender.product)
