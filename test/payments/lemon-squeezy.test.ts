@@ -5,6 +5,7 @@ import type { Fact, SourceOptions } from '../../src/payments/checkout.js'
 import { lemonSqueezy } from '../../src/payments/lemon-squeezy.js'
 import { assertInvariants } from '../support/invariants.js'
 import type { Message } from '../support/webhooks.js'
+import { askingShop } from './asking.js'
 import { bodyOf, stored } from './bodies.js'
 import { matrix, orderOf, shopOf, type Payload, type Purchase, type Sender } from './matrix.js'
 
@@ -125,5 +126,21 @@ t.test('what becomes of the order', async (t) => {
   t.match(await orderOf(shop, json['order_id']), { status: 'refunded', refunded_amount: 14700 })
   t.match(await shop.send(payload(eventOf('subscription_updated', '1', {}))), { status: 200, json: { status: 'ignored' } })
   t.match(await shop.send(payload(order({ ...bought, id: '702' }, { test_mode: true }))), { status: 200, json: { status: 'failed', reason: /mode/ } })
+  await assertInvariants(t, shop.db)
+})
+
+// Guarantee: the items that an order does not show, and what a renewal is of, are asked for with the vendor's key.
+t.test('Lemon Squeezy is asked', async (t) => {
+  const items = [{ type: 'order-items', id: '1', attributes: item(sender.product, 1) }, { type: 'order-items', id: '2', attributes: item(sender.product, 2) }]
+  const attributes = { order_id: 88, product_id: 410337, variant_id: Number(sender.product), first_subscription_item: { id: 1, quantity: 1 } }
+  const { shop, api, receive } = await askingShop(t, sender, 'eyJ0.key', {
+    '/v1/order-items?filter[order_id]=88&page[size]=100': { data: items }, '/v1/subscriptions/5': { data: { type: 'subscriptions', id: '5', attributes } },
+  })
+  const one = await receive(payload(order({ ...bought, id: '88' })))
+  t.match(one, { first: 'waiting', event: { status: 'processed' } })
+  t.match(await orderOf(shop, one.event['order_id']), { external_id: '88', line_items: [{ quantity: 1 }, { quantity: 2 }], fulfillment_status: 'fulfilled' })
+  const renewal = await receive(payload(eventOf('subscription_payment_success', '9', { billing_reason: 'renewal', subscription_id: 5, total: 4900 })))
+  t.match(await orderOf(shop, renewal.event['order_id']), { external_id: 'subscription-invoice-9', line_items: [{ quantity: 1 }] })
+  for (const { method, headers } of api.received) t.match([method, headers], ['GET', { authorization: 'Bearer eyJ0.key', accept: 'application/vnd.api+json' }])
   await assertInvariants(t, shop.db)
 })

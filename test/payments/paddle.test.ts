@@ -5,6 +5,7 @@ import type { Fact, SourceOptions } from '../../src/payments/checkout.js'
 import { paddle } from '../../src/payments/paddle.js'
 import { assertInvariants } from '../support/invariants.js'
 import { headerOf, withHeader, type Message } from '../support/webhooks.js'
+import { askingShop } from './asking.js'
 import { bodyOf, stored } from './bodies.js'
 import { matrix, orderOf, shopOf, type Payload, type Purchase, type Sender } from './matrix.js'
 
@@ -168,5 +169,24 @@ t.test('what becomes of the order', async (t) => {
   const part = { type: 'partial', totals: { total: '1000' }, items: [{ item_id: 'txnitm_902', type: 'partial', amount: '1000' }] }
   t.strictSame(await after(two, at(adjustment({ id: '902' }, part), 1)), ['partially_refunded', 2])
   t.strictSame(await after(two, at(adjustment({ id: '902' }, { id: 'adj_4', type: 'partial', items: [{ item_id: 'txnitm_902', type: 'full' }] }), 2)), ['refunded', 0])
+  await assertInvariants(t, shop.db)
+})
+
+// Guarantee: a customer that a transaction only numbers is asked for with the vendor's key, and so is what a unit cost of a line that is refunded in part.
+t.test('Paddle is asked', async (t) => {
+  const sold = transaction({ ...bought, id: '88', product: sender.product }, { custom_data: null })
+  const { shop, api, receive } = await askingShop(t, sender, 'pdl_live_apikey_1', {
+    '/customers/ctm_01kaada00000000000000000000': { data: { id: 'ctm_01kaada00000000000000000000', email: 'ada@example.com', name: 'Ada King Lovelace', locale: 'de' } },
+    '/transactions/txn_88': { data: sold.data },
+  })
+  const { first, event } = await receive(payload(sold))
+  t.match([first, event], ['waiting', { status: 'processed' }])
+  t.match(await orderOf(shop, event['order_id']), { external_id: 'txn_88', locale: 'de', customer: { email: 'ada@example.com', first_name: 'Ada King', last_name: 'Lovelace' } })
+  const part = { type: 'partial', totals: { total: '4900' }, items: [{ item_id: 'txnitm_88', type: 'partial', amount: '4900', totals: { total: '4900' } }] }
+  t.match(await receive(payload(adjustment({ id: '88' }, part))), { first: 'waiting', event: { status: 'processed', order_id: event['order_id'] } })
+  const order = await orderOf(shop, event['order_id'])
+  t.match(order, { status: 'partially_refunded', refunded_amount: 4900 })
+  t.equal(order.line_items[0]?.licenses.filter(({ state }) => state === 'allocated').length, 1)
+  for (const { method, headers } of api.received) t.match([method, headers], ['GET', { authorization: 'Bearer pdl_live_apikey_1', 'paddle-version': '1' }])
   await assertInvariants(t, shop.db)
 })

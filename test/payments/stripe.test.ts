@@ -5,6 +5,7 @@ import type { Fact, SourceOptions } from '../../src/payments/checkout.js'
 import { stripe } from '../../src/payments/stripe.js'
 import { assertInvariants } from '../support/invariants.js'
 import { headerOf } from '../support/webhooks.js'
+import { askingShop } from './asking.js'
 import { bodyOf, stored } from './bodies.js'
 import { matrix, orderOf, shopOf, type Payload, type Purchase, type Sender } from './matrix.js'
 
@@ -219,5 +220,26 @@ t.test('what becomes of the order', async (t) => {
   const failed = await buy('803')
   t.strictSame(await after(failed, at(charge(three, { amount_refunded: 9800 }), 1), at(refund('refund.created', three, { amount: 9800 }), 1)), ['refunded', 0])
   t.strictSame(await after(failed, at(refund('refund.failed', three, { amount: 9800, status: 'failed' }), 2)), ['paid', 2])
+  await assertInvariants(t, shop.db)
+})
+
+// Guarantee: what an event leaves out is asked for with the vendor's key, the order is served by itself, and a refund of the invoice's payment finds it.
+t.test('Stripe is asked', async (t) => {
+  const { shop, api, receive } = await askingShop(t, sender, 'rk_live_1', {
+    '/v1/checkout/sessions/cs_live_88/line_items?limit=100': listed({ price: { id: sender.product, lookup_key: null, product: 'prod_1' } }),
+    '/v1/checkout/sessions/cs_live_89/line_items?limit=100': listed({ price: { id: sender.product }, quantity: 1 }),
+    '/v1/invoices/in_1?expand[]=payments': { id: 'in_1', payments: { data: [{ payment: { type: 'payment_intent', payment_intent: 'pi_of_invoice' } }] } },
+  })
+  const one = await receive(payload(session({ ...bought, id: '88' }, { metadata: {} })))
+  t.match(one, { first: 'waiting', event: { status: 'processed' } })
+  t.match(await orderOf(shop, one.event['order_id']), { external_id: 'pi_88', fulfillment_status: 'fulfilled', line_items: [{ external_id: 'li_1', quantity: 2, unit_amount: 4900 }] })
+  const two = await receive(payload(session({ ...bought, id: '89', quantity: 1 }, { metadata: {}, mode: 'subscription', payment_intent: null, invoice: 'in_1', subscription: 'sub_1', amount_total: 9800 })))
+  t.match(await orderOf(shop, two.event['order_id']), { external_id: 'cs_live_89', status: 'paid' })
+  t.match(await shop.send(payload(charge({ id: '89' }, { payment_intent: 'pi_of_invoice', amount_refunded: 9800 }))), { status: 200, json: { order_id: two.event['order_id'] } })
+  t.match(await orderOf(shop, two.event['order_id']), { status: 'refunded' })
+  const three = await receive(payload(session({ ...bought, id: '90' }, { metadata: {} })))
+  t.match(three.event, { status: 'failed', reason: /404/ })
+  for (const { method, headers } of api.received) t.match([method, headers], ['GET', { authorization: 'Bearer rk_live_1', 'stripe-version': /^20/ }])
+  t.notMatch(JSON.stringify(three), 'rk_live_1')
   await assertInvariants(t, shop.db)
 })
