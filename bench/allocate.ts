@@ -65,7 +65,7 @@ async function main (): Promise<void> {
   }
   const at = await stage()
   await stock(at.db, 400_000)
-  const { id, secret } = await inTransaction(at.db, (trx) => createSource(trx, at.keyring, { account_id: ACCOUNT, kind: 'standard-webhooks', name: 'bench', mode: 'live' }, 'bench'))
+  const { id, secret } = await inTransaction(at.db, (trx) => createSource(trx, at.keyring, { account_id: ACCOUNT, kind: 'standard-webhooks', name: 'bench', mode: 'live', settings: {} }, 'bench'))
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64')
   const script = path.join(os.tmpdir(), `latchkey-take-in-${process.pid}.sql`)
   fs.writeFileSync(script, `\\set n random(1, 9000000000000000000)\n${TAKE_IN.trim().replaceAll('$1', ':account').replaceAll('$2::json', "replace(:arrival, '@', :n::text)::json")};\n`)

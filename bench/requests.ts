@@ -183,7 +183,7 @@ async function load (port: number, authorization: string): Promise<void> {
 
 async function benchPurchases (at: Stage, port: number, provider: string): Promise<void> {
   printHead(`\npurchases filled and approved per second, ${CONNECTIONS} connections, against orders, ${ROUNDS} rounds of ${SECONDS} s each, in turn`)
-  const source = { account_id: ACCOUNT, kind: 'standard-webhooks', name: 'bench', mode: 'live' } as const
+  const source = { account_id: ACCOUNT, kind: 'standard-webhooks', name: 'bench', mode: 'live', settings: {} } as const
   const { id, secret } = await inTransaction(at.db, (trx) => createSource(trx, at.keyring, source, 'bench'))
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64')
   const buy = (): Promise<number> => throughput(port, () => purchase(provider), (status, body) => status === '201' && body.includes('"status":"approved"'))
