@@ -12,6 +12,7 @@ export const problems = {
   'load-refused': { status: 400, error_code: 'LIC_004', title: 'The load has lines that cannot be accepted, and strict was asked for' },
   'tier-account-request-closed': { status: 400, error_code: 'TAR_003', title: 'The tier account request is not pending' },
   'tier-account-unchanged': { status: 400, error_code: 'TAR_004', title: 'The tier account is as it was' },
+  'parent-not-found': { status: 400, error_code: 'ORD_006', title: 'The order that it renews is not known' },
   'signature-invalid': { status: 401, error_code: 'PAY_001', title: 'The webhook is not signed with a valid secret of this payment source' },
   unauthorized: { status: 401, error_code: 'AUTH_001', title: 'API request is unauthorized.' },
   forbidden: { status: 403, error_code: 'AUTH_002', title: 'The API key lacks the permission for this' },

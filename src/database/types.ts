@@ -372,6 +372,7 @@ export interface Orders {
   locale: string | null;
   mode: string;
   paid_at: Timestamp;
+  parent_id: string | null;
   refunded_amount: Generated<Int8>;
   said_paid_at: Timestamp | null;
   source_id: string;
@@ -592,6 +593,7 @@ export interface Products {
   mail_on_request: Generated<boolean>;
   mail_template: Json;
   name: string;
+  on_renewal: Generated<string>;
   parameters_made: Generated<number>;
   short_description: Generated<string>;
   status: Generated<string>;
@@ -661,6 +663,21 @@ export interface Recalls {
   status: Generated<string>;
   total: number;
   withdrawn: Generated<number>;
+}
+
+export interface Renewals {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  first_line_item_id: string;
+  kept_line_item_ids: Generated<string[]>;
+  line_item_id: string;
+  number: number;
+  on_renewal: string;
+  order_id: string;
+  parent_license_line_ids: string[];
+  parent_line_item_id: string;
+  period: string | null;
+  product_id: string;
 }
 
 export interface RequestItems {
@@ -965,6 +982,7 @@ export interface DB {
   products: Products;
   recall_items: RecallItems;
   recalls: Recalls;
+  renewals: Renewals;
   request_items: RequestItems;
   request_waits: RequestWaits;
   requests: Requests;

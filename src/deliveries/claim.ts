@@ -14,6 +14,8 @@ export interface ClaimedDelivery {
   order_id: string
   product_id: string
   license_ids: string[]
+  /** of a renewal: those that the customer had before, which the mail may say too */
+  parent_license_ids: string[]
   /** of a mail that hands over no license: what it says in place of the product's own words */
   words: { subject: string, text: string } | null
   to: string
@@ -28,26 +30,41 @@ export interface ClaimOptions {
   domain: string
 }
 
-interface Due { account_id: string, id: string, order_id: string, license_ids: string[], reason: string, attempts: number }
+interface Due {
+  account_id: string
+  id: string
+  order_id: string
+  license_ids: string[]
+  reason: string
+  attempts: number
+  /** a dispute is open */
+  is_held: boolean
+  /** of a renewal: the lines whose licenses the customer had before */
+  parent_line_ids: string[]
+}
 
 /** What is due, oldest first, past whatever another worker is claiming: planned, or left in `sending` by a worker that is gone. */
 async function lockDue (trx: Transaction<Database>, limit: number): Promise<Due[]> {
   const { rows } = await sql<Due>`
-    select account_id, id, order_id, license_ids, reason, attempts from deliveries
-    where status in ('planned', 'sending') and next_attempt_at <= now()
+    select account_id, id, order_id, license_ids, reason, attempts,
+      (select is_held from orders o where o.account_id = deliveries.account_id and o.id = deliveries.order_id) as is_held, array(
+      select distinct unnest(r.parent_license_line_ids) from renewals r
+      where r.account_id = deliveries.account_id and r.order_id = deliveries.order_id and r.product_id = deliveries.product_id) as parent_line_ids
+    from deliveries where status in ('planned', 'sending') and next_attempt_at <= now()
     order by next_attempt_at limit ${limit} for update skip locked`.execute(trx)
   return rows
 }
 
 /**
- * The licenses that deliveries still have to say: those whose allocation to the order is open, locked so that a refund
+ * The licenses that deliveries still have to say: those whose allocation to the order is open, or to one that it renews, locked so that a refund
  * sees them as seen. A delivery with a license that is locked by somebody else (a refund under way) is left out: it is due again at
  * once. Nobody is waited for, since a refund locks licenses first and deliveries second.
  */
 async function lockLicenses (trx: Transaction<Database>, due: readonly Due[]): Promise<Map<string, string[]>> {
-  const asked = sql`json_to_recordset(${JSON.stringify(due)}::json) as d (account_id text, id text, order_id text, license_ids text[])
+  const asked = sql`json_to_recordset(${JSON.stringify(due)}::json) as d (account_id text, id text, order_id text, license_ids text[], parent_line_ids text[])
     cross join lateral unnest(d.license_ids) with ordinality as l (license_id, nth)
-    join allocations a on a.account_id = d.account_id and a.license_id = l.license_id and a.order_id = d.order_id and a.ended_as is null`
+    join allocations a on a.account_id = d.account_id and a.license_id = l.license_id and a.ended_as is null
+      and (a.order_id = d.order_id or a.line_item_id = any(d.parent_line_ids))`
   const open = await sql<{ id: string, license_ids: string[] }>`
     select d.id, array_agg(l.license_id order by l.nth) as license_ids from ${asked} group by d.id`.execute(trx)
   const locked = await sql<{ id: string, license_id: string }>`
@@ -61,6 +78,25 @@ async function lockLicenses (trx: Transaction<Database>, due: readonly Due[]): P
   return licensesOf
 }
 
+/** The licenses that the customers of renewals had before, locked likewise. A delivery of which one is locked by somebody else is left out. */
+async function lockParents (trx: Transaction<Database>, due: readonly Due[]): Promise<Map<string, string[]>> {
+  const parentsOf = new Map(due.map((delivery) => [delivery.id, [] as string[]]))
+  const renewing = due.filter((delivery) => delivery.parent_line_ids.length > 0)
+  if (renewing.length === 0) return parentsOf
+  const asked = sql`json_to_recordset(${JSON.stringify(renewing)}::json) as d (account_id text, id text, parent_line_ids text[])
+    join allocations a on a.account_id = d.account_id and a.line_item_id = any(d.parent_line_ids) and a.ended_as is null`
+  const open = await sql<{ id: string, license_ids: string[] }>`
+    select d.id, array_agg(a.license_id order by length(a.line_item_id), a.line_item_id, a.unit) as license_ids from ${asked} group by d.id`.execute(trx)
+  const locked = await sql<{ id: string, license_id: string }>`
+    select d.id, a.license_id from ${asked} order by a.account_id, a.license_id for no key update of a skip locked`.execute(trx)
+  const mine = new Set(locked.rows.map((row) => `${row.id} ${row.license_id}`))
+  for (const { id, license_ids } of open.rows) {
+    if (license_ids.every((license_id) => mine.has(`${id} ${license_id}`))) parentsOf.set(id, license_ids)
+    else parentsOf.delete(id)
+  }
+  return parentsOf
+}
+
 /** Ends what cannot be sent: no license is left to say, or every try was used up by workers that died. */
 async function giveUp (trx: Transaction<Database>, due: readonly Due[], status: 'cancelled' | 'failed', reason: string): Promise<void> {
   for (const { account_id, id } of due) {
@@ -72,41 +108,47 @@ async function giveUp (trx: Transaction<Database>, due: readonly Due[], status: 
 
 /** Writes down that these are being sent, and that their licenses count as seen from now on. */
 async function markSending (
-  trx: Transaction<Database>, sendable: ReadonlyArray<{ account_id: string, id: string, license_ids: string[] }>, options: ClaimOptions
+  trx: Transaction<Database>, sendable: ReadonlyArray<Pick<ClaimedDelivery, 'account_id' | 'id' | 'license_ids' | 'parent_license_ids'>>, options: ClaimOptions
 ): Promise<ClaimedDelivery[]> {
-  const input = sql`json_to_recordset(${JSON.stringify(sendable)}::json) as d (account_id text, id text, license_ids text[])`
+  const input = sql`json_to_recordset(${JSON.stringify(sendable)}::json) as d (account_id text, id text, license_ids text[], parent_license_ids text[])`
   const { rows } = await sql<ClaimedDelivery>`
     with claimed as (
       update deliveries t set status = 'sending', attempts = t.attempts + 1, claim_id = ${newId('CL')}, license_ids = d.license_ids,
         next_attempt_at = now() + ${options.lease_ms} * interval '1 ms',
         message_id = coalesce(t.message_id, '<' || t.id || '@' || ${options.domain} || '>')
       from ${input} where t.account_id = d.account_id and t.id = d.id
-      returning t.account_id, t.id, t.claim_id, t.attempts, t.order_id, t.product_id, t.license_ids, t.words, t."to", t.message_id
+      returning t.account_id, t.id, t.claim_id, t.attempts, t.order_id, t.product_id, t.license_ids, d.parent_license_ids, t.words, t."to", t.message_id
     ), tried as (
       insert into delivery_attempts (account_id, delivery_id, attempt) select account_id, id, attempts from claimed
     ), seen as (
       insert into license_sightings (account_id, license_id, how, seen_by)
-      select c.account_id, l.license_id, 'mailed', c.id from claimed c cross join lateral unnest(c.license_ids) as l (license_id)
+      select c.account_id, l.license_id, 'mailed', c.id
+      from claimed c cross join lateral (select distinct unnest(c.license_ids || c.parent_license_ids) as license_id) l
       where not exists (select from license_sightings s where s.account_id = c.account_id and s.license_id = l.license_id and s.seen_by = c.id)
     )
-    select account_id, id, claim_id, attempts as attempt, order_id, product_id, license_ids, words, "to", message_id from claimed`.execute(trx)
+    select account_id, id, claim_id, attempts as attempt, order_id, product_id, license_ids, parent_license_ids, words, "to", message_id from claimed`.execute(trx)
   return rows
 }
 
 /**
  * Claims deliveries that are due. Once the caller's transaction has committed they are `sending`, their licenses count as seen,
- * and only then may a socket be opened. Licenses that the order no longer holds drop out; a delivery with none left is cancelled.
+ * and only then may a socket be opened. Licenses that the order no longer holds drop out; a delivery with none left, or of an order
+ * that is held, is cancelled.
  */
 export async function claimDeliveries (trx: Transaction<Database>, options: ClaimOptions): Promise<ClaimedDelivery[]> {
-  const due = await lockDue(trx, options.limit)
+  const locked = await lockDue(trx, options.limit)
+  // put off or left behind while it was being sent, so that the dispute could not cancel it
+  await giveUp(trx, locked.filter((delivery) => delivery.is_held), 'cancelled', 'the order is held: a dispute is open')
+  const due = locked.filter((delivery) => !delivery.is_held)
   if (due.length === 0) return []
   const licensesOf = await lockLicenses(trx, due)
-  const free = due.filter((delivery) => licensesOf.has(delivery.id))
+  const parentsOf = await lockParents(trx, due)
+  const free = due.filter((delivery) => licensesOf.has(delivery.id) && parentsOf.has(delivery.id))
   const spent = free.filter((delivery) => delivery.attempts >= ATTEMPTS_MAX)
   const empty = free.filter((delivery) => !spent.includes(delivery) && delivery.reason !== 'information' && licensesOf.get(delivery.id)?.length === 0)
   await giveUp(trx, spent, 'failed', 'every try was used up')
   await giveUp(trx, empty, 'cancelled', 'the order holds none of its licenses any more')
   const sendable = free.filter((delivery) => !spent.includes(delivery) && !empty.includes(delivery))
-    .map(({ account_id, id }) => ({ account_id, id, license_ids: licensesOf.get(id) ?? [] }))
+    .map(({ account_id, id }) => ({ account_id, id, license_ids: licensesOf.get(id) ?? [], parent_license_ids: parentsOf.get(id) ?? [] }))
   return sendable.length === 0 ? [] : markSending(trx, sendable, options)
 }

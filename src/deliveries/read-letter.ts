@@ -4,7 +4,7 @@ import { open, type Keyring } from '../sealing.js'
 import type { ClaimedDelivery } from './claim.js'
 
 /** The keys of a delivery in clear, in its order. They go into the mail and nowhere else. */
-async function openKeys (db: Reader, keyring: Keyring, { account_id, license_ids }: ClaimedDelivery): Promise<string[]> {
+async function openKeys (db: Reader, keyring: Keyring, account_id: string, license_ids: readonly string[]): Promise<string[]> {
   if (license_ids.length === 0) return []
   const licenses = await db.selectFrom('licenses').select(['id', 'pool_id', 'sealed'])
     .where('account_id', '=', account_id).where('id', 'in', license_ids).execute()
@@ -43,7 +43,8 @@ export async function readLetter (db: Reader, keyring: Keyring, claimed: Claimed
     unit_amount: amounts.every((amount) => amount === first) ? first : null,
     total_amount: amounts.reduce<bigint | null>((sum, amount, i) =>
       sum === null || amount === null ? null : sum + amount * BigInt(lines[i]?.quantity ?? 0), 0n),
-    keys: await openKeys(db, keyring, claimed),
+    keys: await openKeys(db, keyring, account_id, claimed.license_ids),
+    parent_keys: await openKeys(db, keyring, account_id, claimed.parent_license_ids),
     now: new Date(),
   }
 }

@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { planDeliveries } from './plan.js'
+import { spokenLines } from './spoken-lines.js'
 
 interface Replan {
   account_id: string
@@ -46,14 +47,14 @@ export async function replanDeliveries (trx: Transaction<Database>, { account_id
   await planDeliveries(trx, { account_id, order_id, reason: 'order', filled: missing.filter((license) => !products.has(license.product_id)) })
 }
 
-/** What the order holds, in the order of its lines and units, and whether a mail has it that is not among `open`. */
+/** What the order holds or keeps, in the order of its lines and units, and whether a mail has it that is not among `open`. */
 async function heldOf (trx: Transaction<Database>, account_id: string, order_id: string, open: readonly string[]): Promise<HeldLicense[]> {
   const { rows } = await sql<HeldLicense>`
     select l.product_id, a.license_id, exists (
       select from deliveries d where d.account_id = ${account_id} and d.order_id = ${order_id} and d.status <> 'cancelled'
         and a.license_id = any(d.license_ids) and d.id <> all(${open}::text[])) as is_mailed
-    from line_items l join allocations a on a.account_id = l.account_id and a.line_item_id = l.id and a.ended_as is null
-    where l.account_id = ${account_id} and l.order_id = ${order_id} order by length(l.id), l.id, a.unit`.execute(trx)
+    from ${spokenLines(account_id, order_id)} l join allocations a on a.account_id = ${account_id} and a.line_item_id = l.holder_id and a.ended_as is null
+    order by length(l.id), l.id, l.holder_id = l.id, length(l.holder_id), l.holder_id, a.unit`.execute(trx)
   return rows
 }
 
@@ -61,9 +62,11 @@ async function heldOf (trx: Transaction<Database>, account_id: string, order_id:
 async function goneOf (trx: Transaction<Database>, account_id: string, order_id: string, license_ids: readonly string[]): Promise<Set<string>> {
   if (license_ids.length === 0) return new Set()
   const { rows } = await sql<{ license_id: string }>`
-    select a.license_id from line_items l join allocations a on a.account_id = l.account_id and a.line_item_id = l.id and a.ended_as is not null
-    where l.account_id = ${account_id} and l.order_id = ${order_id} and a.license_id = any(${license_ids}::text[]) and not exists (
-      select from allocations o where o.account_id = a.account_id and o.license_id = a.license_id and o.order_id = ${order_id} and o.ended_as is null)`.execute(trx)
+    select a.license_id from ${spokenLines(account_id, order_id)} l
+    join allocations a on a.account_id = ${account_id} and a.line_item_id = l.holder_id and a.ended_as is not null
+    where a.license_id = any(${license_ids}::text[]) and not exists (
+      select from allocations o join ${spokenLines(account_id, order_id)} h on h.holder_id = o.line_item_id
+      where o.account_id = ${account_id} and o.license_id = a.license_id and o.ended_as is null)`.execute(trx)
   return new Set(rows.map((row) => row.license_id))
 }
 

@@ -2,7 +2,8 @@ import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { Problem } from '../problems.js'
-import { planDeliveries, planInformation, type NewInformation } from './plan.js'
+import { planDeliveries, planInformation, type NewDeliveries, type NewInformation } from './plan.js'
+import { spokenLines } from './spoken-lines.js'
 
 /**
  * Plans the mails of a paid order again, one per product, with the licenses it holds now, and those that hand over none. Returns the ids of the deliveries.
@@ -19,11 +20,10 @@ export async function resendOrder (trx: Transaction<Database>, account_id: strin
   if (order === undefined) throw new Problem('order-not-found')
   if (order.status !== 'paid' && order.status !== 'partially_refunded') throw new Problem('order-not-paid', `it is ${order.status}`)
   if (order.email === null) throw new Problem('nothing-to-send', 'the order has no mail address')
-  const filled = await trx.selectFrom('line_items').innerJoin('allocations', (join) => join
-    .onRef('allocations.account_id', '=', 'line_items.account_id').onRef('allocations.line_item_id', '=', 'line_items.id'))
-    .select(['line_items.product_id', 'allocations.license_id'])
-    .where('line_items.account_id', '=', account_id).where('line_items.order_id', '=', order_id).where('allocations.ended_as', 'is', null)
-    .orderBy(sql`length(line_items.id)`).orderBy('line_items.id').orderBy('allocations.unit').execute()
+  const { rows: filled } = await sql<NewDeliveries['filled'][number]>`
+    select l.product_id, a.license_id
+    from ${spokenLines(account_id, order_id)} l join allocations a on a.account_id = ${account_id} and a.line_item_id = l.holder_id and a.ended_as is null
+    order by length(l.id), l.id, l.holder_id = l.id, length(l.holder_id), l.holder_id, a.unit`.execute(trx)
   const mails = await informationOf(trx, account_id, order_id)
   if (filled.length + mails.length === 0) throw new Problem('nothing-to-send')
   const deliveries = [

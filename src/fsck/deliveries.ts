@@ -6,12 +6,13 @@ const told = sql`select account_id, id, order_id, status, unnest(license_ids) as
 /** What customers are told: their own keys, all of them, and what may have been seen is marked so. */
 export const deliveryChecks: readonly Check[] = [
   {
-    name: 'a delivery holds licenses of its own order only',
+    name: 'a delivery holds licenses of its own order only, or that this keeps as a renewal',
     over: 'deliveries',
     broken: sql`
       select distinct d.id from (${told}) d
       where not exists (
-        select from allocations a where a.account_id = d.account_id and a.license_id = d.license_id and a.order_id = d.order_id)`,
+        select from allocations a where a.account_id = d.account_id and a.license_id = d.license_id and (a.order_id = d.order_id or a.line_item_id in (
+          select unnest(r.kept_line_item_ids) from renewals r where r.account_id = d.account_id and r.order_id = d.order_id)))`,
   }, {
     name: 'the licenses of a delivery that was sent, or may have been, are marked as seen',
     over: 'deliveries',

@@ -34,10 +34,11 @@ export const orderChecks: readonly Check[] = [
       left join pools p on p.account_id = a.account_id and p.id = a.pool_id
       where (o.id, o.mode) is distinct from (a.order_id, p.mode)`,
   }, {
-    name: 'the slots of a line are numbered from 1 without a gap: one, or one per unit of its quantity; none without a pool',
+    name: 'the slots of a line are numbered from 1 without a gap: one, or one per unit of its quantity; none without a pool; fewer where a renewal keeps some',
     over: 'line_items',
     broken: sql`
-      select id from (${filled}) l where slots <> coalesce(greatest, 0) or case pool_id when '' then slots <> 0 else slots not in (1, quantity) end`,
+      select id from (${filled}) l where slots <> coalesce(greatest, 0) or case pool_id when '' then slots <> 0 else slots not in (1, quantity) end
+        and not exists (select from renewals r where r.account_id = l.account_id and r.line_item_id = l.id and r.on_renewal <> 'issue' and l.slots < l.quantity)`,
   }, {
     name: 'the fulfillment_status of a line agrees with its slots and its backorder',
     over: 'line_items',

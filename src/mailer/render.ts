@@ -21,6 +21,8 @@ export interface Letter {
   unit_amount: bigint | null
   total_amount: bigint | null
   keys: readonly string[]
+  /** of a renewal: those that the customer had before */
+  parent_keys?: readonly string[]
   now: Date
 }
 
@@ -120,7 +122,7 @@ export function render (letter: Letter): Rendered {
   const { subject, text, html } = product.mail_template
   const words = wordingFor(locale(letter.order.locale ?? '').split('_')[0] ?? '')
   const tags = tagsOf({ ...letter, product })
-  const values = { tags, keys: letter.keys }
+  const values = { tags, keys: letter.keys, parent_keys: letter.parent_keys }
   const sender = oneLine(letter.sender)
   const lacksKey = (words: string): boolean => letter.keys.length > 0 && !words.includes('{KEY}')
   const ownText = lacksKey(text) ? `${text}\n\n{KEY}` : text

@@ -2,7 +2,12 @@
 export type Tags = ReadonlyMap<string, string>
 
 /** What a text is filled in with. */
-interface Values { tags: Tags, keys: readonly string[] }
+interface Values { tags: Tags, keys: readonly string[], parent_keys?: readonly string[] | undefined }
+
+/** The keys that a tag stands for, or undefined: it is no tag of keys. */
+function keysOf (name: string, { keys, parent_keys = [] }: Omit<Values, 'tags'>): readonly string[] | undefined {
+  return name === 'KEY' ? keys : name === 'PARENT_KEY' ? parent_keys : undefined
+}
 
 // Mail servers refuse mails of more than 10 to 50 MB, and {KEY} may be written often and stand for thousands of keys.
 const LENGTH_MAX = 10_000_000
@@ -46,15 +51,14 @@ export function oneLine (text: string): string {
   return text.replace(/[\s\p{Cc}]+/gu, ' ').trim()
 }
 
-/** A subject: {KEY} stands for nothing there. */
+/** A subject: no key stands there. */
 export function fillSubject (template: string, tags: Tags): string {
-  return oneLine(replaceTags(template, (name) => name === 'KEY' ? '' : tags.get(name))).slice(0, 255)
+  return oneLine(replaceTags(template, (name) => keysOf(name, { keys: [] }) === undefined ? tags.get(name) : '')).slice(0, 255)
 }
 
 /** Plain text: one key per line. */
-export function fillText (template: string, { tags, keys }: Values): string {
-  const all = keys.join('\n')
-  return replaceTags(template, (name) => name === 'KEY' ? all : tags.get(name))
+export function fillText (template: string, { tags, ...keys }: Values): string {
+  return replaceTags(template, (name) => keysOf(name, keys)?.join('\n') ?? tags.get(name))
 }
 
 function isLink (key: string): boolean {
@@ -70,24 +74,24 @@ export function keysAsHtml (keys: readonly string[]): string {
 }
 
 /** A vendor's own HTML: the values are escaped, the rest is taken as it is. */
-export function fillHtml (template: string, { tags, keys }: Values): string {
-  const [elements, plain] = [keysAsHtml(keys), escapeHtml(keys.join('\n'))]
+export function fillHtml (template: string, { tags, ...keys }: Values): string {
   let insideTag = false // as in <a href="{KEY}">
   return replaceTags(template, (name, before) => {
     const [opened, closed] = [before.lastIndexOf('<'), before.lastIndexOf('>')]
     if (opened !== closed) insideTag = opened > closed
-    if (name === 'KEY') return insideTag ? plain : elements
+    const shown = keysOf(name, keys)
+    if (shown !== undefined) return insideTag ? escapeHtml(shown.join('\n')) : keysAsHtml(shown)
     const value = tags.get(name)
     return value === undefined ? undefined : escapeHtml(value)
   })
 }
 
 /** A vendor's plain text as HTML: the same words, lines kept. */
-export function textToHtml (template: string, { tags, keys }: Values): string {
-  const elements = keysAsHtml(keys)
+export function textToHtml (template: string, { tags, ...keys }: Values): string {
   const escaped = (text: string): string => escapeHtml(text).replace(/\r?\n/g, '<br>\n')
   return replaceTags(template, (name) => {
-    if (name === 'KEY') return elements
+    const shown = keysOf(name, keys)
+    if (shown !== undefined) return keysAsHtml(shown)
     const value = tags.get(name)
     return value === undefined ? undefined : escaped(value)
   }, escaped)

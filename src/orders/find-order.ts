@@ -3,6 +3,7 @@ import type { Database, Reader } from '../database/connect.js'
 import { chainOf, type Chain } from '../licenses/chain.js'
 import { maskKey } from '../licenses/mask.js'
 import { Problem } from '../problems.js'
+import type { ON_RENEWALS } from '../products/schema.js'
 import { open, type Keyring } from '../sealing.js'
 import type { Customer } from './paid-order.js'
 import type { DELIVERY_REASONS, DELIVERY_STATUSES, FULFILLMENT_STATUSES, MODES, ORDER_STATUSES } from './schema.js'
@@ -12,7 +13,7 @@ type Fulfillment = { fulfillment_status: typeof FULFILLMENT_STATUSES[number] }
 type Words = Fulfillment & { status: typeof ORDER_STATUSES[number], mode: typeof MODES[number] }
 type DeliveryWords = { status: typeof DELIVERY_STATUSES[number], reason: typeof DELIVERY_REASONS[number] }
 
-const SUMMARY = ['id', 'external_id', 'source_id', 'status', 'fulfillment_status', 'mode', 'currency', 'is_held', 'locale', 'paid_at', 'created_at'] as const
+const SUMMARY = ['id', 'external_id', 'source_id', 'status', 'fulfillment_status', 'mode', 'currency', 'is_held', 'parent_id', 'locale', 'paid_at', 'created_at'] as const
 // bigint, which pg hands out as text; below 2^53, as every amount that is let in
 const AMOUNTS = [sql<number | null>`total_amount::float8`.as('total_amount'), sql<number>`refunded_amount::float8`.as('refunded_amount')]
 
@@ -32,11 +33,16 @@ export async function findOrder (db: Kysely<Database>, keyring: Keyring, account
   if (order === undefined) throw new Problem('order-not-found')
   const lines = await linesOf(db, account_id, id)
   const licenses = await licensesOf(db, keyring, account_id, lines.map((line) => line.id))
+  const renewals = order.parent_id === null ? [] : await renewalsOf(db, account_id, id)
   const deliveries = await db.selectFrom('deliveries').select(['id', 'product_id', 'license_ids', 'reason', 'status'])
     .where('account_id', '=', account_id).where('order_id', '=', id).orderBy('created_at').orderBy('id').$narrowType<DeliveryWords>().execute()
   return {
     ...order,
-    line_items: lines.map((line) => ({ ...line, licenses: licenses.filter((license) => license.line_item_id === line.id) })),
+    line_items: lines.map((line) => ({
+      ...line,
+      licenses: licenses.filter((license) => license.line_item_id === line.id),
+      renewal: renewals.find((renewal) => renewal.line_item_id === line.id) ?? null,
+    })),
     deliveries,
   }
 }
@@ -58,4 +64,17 @@ async function licensesOf (db: Reader, keyring: Keyring, account_id: string, lin
     where a.account_id = ${account_id} and a.line_item_id = any(${line_item_ids}::text[]) and (a.ended_as is null or a.ended_as = 'revoked')
     order by a.unit, a.allocated_at`.execute(db)
   return rows.map(({ sealed, pool_id, ...license }) => ({ ...license, masked: maskKey(open(keyring, [account_id, pool_id, license.id], sealed)) }))
+}
+
+async function renewalsOf (db: Reader, account_id: string, order_id: string) {
+  const renewals = await db.selectFrom('renewals')
+    .select(['line_item_id', 'parent_line_item_id', 'first_line_item_id', 'number', 'period'])
+    .select([
+      sql<typeof ON_RENEWALS[number]>`on_renewal`.as('on_renewal'),
+      sql<string[]>`array(
+        select a.license_id from allocations a where a.account_id = renewals.account_id and a.line_item_id = any(renewals.kept_line_item_ids) and a.ended_as is null
+        order by length(a.line_item_id), a.line_item_id, a.unit)`.as('kept_license_ids'),
+    ])
+    .where('account_id', '=', account_id).where('order_id', '=', order_id).execute()
+  return renewals
 }

@@ -48,6 +48,8 @@ export interface PaidLine {
   unit_amount: number | null
   /** taken from this pool, if it is the account's and of the order's mode. Null or absent: the pool that serves the product */
   pool_id?: string | null
+  /** what a renewal pays for, ISO 8601: `P1Y` */
+  period?: string | undefined
 }
 
 /** A verified webhook: kept with the order it became. */

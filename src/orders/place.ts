@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
+import { replanDeliveries } from '../deliveries/replan.js'
 import { recordEvent } from '../events/record.js'
 import { routeLines } from '../pools/route-lines.js'
 import { addLines } from './add-lines.js'
@@ -9,6 +10,8 @@ import { fulfillFromHold } from './fulfill-from-hold.js'
 import { insertLines } from './insert-lines.js'
 import { lockOrder } from './lock-order.js'
 import { findNamed, writeNames } from './names.js'
+import { findParent } from './find-parent.js'
+import { insertRenewing } from './insert-renewing.js'
 import { assertSameOrder } from './same-order.js'
 import { findProcessed, recordProcessed } from './record-processed.js'
 import { settleOrder } from './settle.js'
@@ -24,6 +27,7 @@ import type { Arrival } from './take-in.js'
  * @throws Problem pool-missing
  * @throws Problem order-exists  the same external_id with other content
  * @throws Problem out-of-stock  not of a webhook, whose order is paid and so is kept, unfulfilled; nor where the arrival says `keep`
+ * @throws Problem parent-not-found  it renews an order that is not known, or not yet
  * @throws Problem validation-failed  the order that it names as its own is of a source that the account does not have
  */
 export async function placeOrder (trx: Transaction<Database>, arrival: Arrival): Promise<{ id: string, created: boolean }> {
@@ -48,9 +52,10 @@ export async function placeOrder (trx: Transaction<Database>, arrival: Arrival):
 /** Undefined: it is inserted. Else the order that a parallel event made meanwhile. */
 async function insertOrder (trx: Transaction<Database>, { account_id, order_id, order, event }: Arrival): Promise<string | undefined> {
   const { line_items, customer, hold_id, parent, refs, same_as, is_partial, ...columns } = order
+  const parent_id = parent === undefined ? null : await findParent(trx, account_id, order, parent)
   const inserted = await trx.insertInto('orders')
     .values({
-      account_id, id: order_id, ...columns, ...same_as, customer: JSON.stringify(customer), said_paid_at: event?.occurred_at ?? null, fulfillment_status: 'backordered',
+      account_id, id: order_id, ...columns, ...same_as, parent_id, customer: JSON.stringify(customer), said_paid_at: event?.occurred_at ?? null, fulfillment_status: 'backordered',
     })
     .onConflict((conflict) => conflict.constraint('orders_once').doNothing()).returning('id').executeTakeFirst()
   return inserted === undefined ? findNamed(trx, account_id, order) : undefined
@@ -58,11 +63,15 @@ async function insertOrder (trx: Transaction<Database>, { account_id, order_id, 
 
 async function fillNew (trx: Transaction<Database>, arrival: Arrival): Promise<void> {
   const { account_id, order_id, order, event, actor } = arrival
-  const lines = await insertLines(trx, account_id, order_id, order.line_items, await routeLines(trx, account_id, order))
+  const routed = await routeLines(trx, account_id, order)
+  const lines = order.parent === undefined
+    ? await insertLines(trx, account_id, order_id, order.line_items, routed)
+    : await insertRenewing(trx, arrival, routed)
   await recordEvent(trx, { account_id, type: 'order.paid', subject_id: order_id, actor })
   const refusable = event === undefined && arrival.keep !== true
   if (order.hold_id === undefined) await fulfill(trx, account_id, order_id, lines, refusable)
   else await fulfillFromHold(trx, { account_id, order_id, hold_id: order.hold_id, mode: order.mode, actor, lines, refusable })
+  if (order.parent !== undefined) await replanDeliveries(trx, { account_id, order_id }) // with what is kept, which nobody gave it now
 }
 
 /**

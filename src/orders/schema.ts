@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { sql } from 'kysely'
+import { ON_RENEWALS } from '../products/schema.js'
 import { rqlFields } from '../plugins/rql/index.js'
 import { Moment, Nullable, NullableMoment, OneOf, ref, Strict } from '../plugins/schema.js'
 
@@ -27,6 +28,7 @@ const lineFields = {
   external_id: Type.Optional(text(255, '1', 'Your id of the line, unique in the order; without one, its number from 1')),
   product: text(255, 'sku-pro', 'The id or an external id of a product'),
   quantity: Type.Integer({ minimum: 1, maximum: 10_000, examples: [2] }),
+  period: Type.Optional(Type.String({ pattern: '^P(?!$)([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,4}W)?([0-9]{1,5}D)?$', description: 'Of a renewal: what it pays for, ISO 8601', examples: ['P1Y'] })),
   unit_amount: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Minor units of the currency', examples: [4900] })),
 }
 const orderFields = {
@@ -103,6 +105,7 @@ const summaryFields = {
   currency: Type.String({ examples: ['EUR'] }),
   total_amount: Nullable({ ...Amount, description: 'Minor units, with tax and discount, where the checkout said so' }),
   refunded_amount: { ...Amount, description: 'Minor units, as far as refunds said amounts', examples: [0] },
+  parent_id: Nullable(Type.String({ description: 'The order that it renews' })),
   is_held: Type.Boolean({ description: 'A dispute is open: nothing is mailed, and no line waits for stock' }),
   locale: Nullable(Type.String()),
   customer: Type.Object({ ...customerFields, email: Type.Optional({ ...customerFields.email, description: 'Absent: nothing is mailed' }) }),
@@ -111,7 +114,19 @@ const summaryFields = {
 }
 
 export const OrderSummary = Type.Object(summaryFields, { $id: 'OrderSummary', description: 'An order as lists show it' })
-const LineItemWithLicenses = Type.Object({ ...LineItem.properties, licenses: Type.Array(ref(OrderLicense)) }, { $id: 'LineItemWithLicenses' })
+const Renewal = Nullable(Type.Object({
+  parent_line_item_id: Type.String({ description: 'The line before it in the chain', examples: ['OR-19ab3c4d5e6f0a1b2c3d4e5f607-1'] }),
+  first_line_item_id: Type.String({ description: 'The line that the chain began with' }),
+  number: Type.Integer({ minimum: 1, description: 'Which renewal of the chain it is' }),
+  on_renewal: OneOf(ON_RENEWALS, { description: 'What it got: `issue` licenses of its own; `keep` and `extend` those before it, and of its own only what these do not cover' }),
+  period: Nullable(Type.String({ examples: ['P1Y'] })),
+  kept_license_ids: Type.Array(Type.String(), { description: 'Licenses of lines before it that go on with it' }),
+}, { description: 'null: it renews nothing' }))
+const LineItemWithLicenses = Type.Object({
+  ...LineItem.properties,
+  licenses: Type.Array(ref(OrderLicense)),
+  renewal: Renewal,
+}, { $id: 'LineItemWithLicenses' })
 export const Order = Type.Object({ ...summaryFields, line_items: Type.Array(ref(LineItemWithLicenses)), deliveries: Type.Array(ref(OrderDelivery)) }, { $id: 'Order' })
 
 export const orderSchemas = [NewOrder, NewRefund, NewCancellation, OrderLicense, OrderDelivery, LineItemWithLicenses, OrderSummary, Order]
@@ -124,6 +139,7 @@ export const orderFieldsOfLists = rqlFields({
   fulfillment_status: { type: 'text', values: FULFILLMENT_STATUSES, example: 'backordered' },
   mode: { type: 'text', values: MODES },
   refunded_amount: { type: 'bigint', ordering: true },
+  parent_id: { type: 'text', example: 'OR-19ab3c4d5e6f0a1b2c3d4e5f607' },
   is_held: { type: 'boolean' },
   currency: { type: 'text', example: 'EUR' },
   locale: { type: 'text', example: 'de_DE' },

@@ -11,8 +11,8 @@ import type { SignedOrder } from './schema.js'
  */
 export function toPaidOrder (body: Static<typeof SignedOrder>, { source_id, mode, paid_at }: Pick<PaidOrder, 'source_id' | 'mode' | 'paid_at'>): PaidOrder {
   if (!isPlainAddress(body.customer.email)) throw fault('customer.email', 'is not exactly one mail address, written as local@domain')
-  const line_items = body.line_items.map(({ external_id, product, quantity, unit_amount }, index) =>
-    ({ external_id: external_id ?? String(index + 1), product, quantity, unit_amount: unit_amount ?? null }))
+  const line_items = body.line_items.map(({ external_id, product, quantity, unit_amount, period }, index) =>
+    ({ external_id: external_id ?? String(index + 1), product, quantity, unit_amount: unit_amount ?? null, ...(period === undefined ? {} : { period }) }))
   const ids = new Set<string>()
   for (const [index, { external_id }] of line_items.entries()) {
     if (ids.has(external_id)) throw fault(`line_items.${index}.external_id`, `"${external_id}" is on another line of the order too`)

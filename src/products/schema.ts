@@ -33,6 +33,7 @@ const ExternalIds = Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
 export const text255 = (options: object = {}) => Nullable(Type.String({ maxLength: 255, ...options }))
 export const longText = (options: object = {}) => Nullable(Type.String({ maxLength: 10_000, ...options }))
 
+export const ON_RENEWALS = ['issue', 'keep', 'extend'] as const
 export const AVAILABILITIES = ['exact', 'coarse'] as const
 const STATUSES = ['draft', 'published', 'endofsale'] as const
 export const Status = OneOf(STATUSES, { description: 'For people; nothing depends on it but what marketplaces show', examples: ['published'] })
@@ -62,6 +63,9 @@ const writable = {
   locales: Type.Optional(Locales),
   mail_on_request: Type.Optional(Type.Boolean({ description: 'The customer of a purchase request is mailed the keys like the one of an order; not if left out' })),
   availability: Type.Optional(OneOf(AVAILABILITIES, { description: 'What storefronts are told of the stock: numbers, or only whether there is any. `exact` if left out' })),
+  on_renewal: Type.Optional(OneOf(ON_RENEWALS, {
+    description: 'What an order that renews another gets: `issue` the next license, `keep` none, as the customer\'s own stays, `extend` the same, and more time for it. `issue` if left out',
+  })),
   status: Type.Optional(Status),
   icon: Type.Optional(Nullable(Type.String({ maxLength: 2048, description: 'URL of a picture' }))),
   category: Type.Optional(Nullable(Category)),
@@ -103,6 +107,7 @@ export const Product = Type.Object({
   locales: Type.Optional(Type.Unsafe<unknown>({ type: 'object', additionalProperties: true, examples: [{}] })),
   mail_on_request: Type.Optional(Type.Boolean()),
   availability: Type.Optional(OneOf(AVAILABILITIES)),
+  on_renewal: Type.Optional(OneOf(ON_RENEWALS)),
 }, { $id: 'Product' })
 
 /** Fields that the lists of everything below a product have. */
