@@ -6,6 +6,8 @@ import { factChecks } from './facts.js'
 import { holdChecks } from './holds.js'
 import { licenseChecks } from './licenses.js'
 import { orderChecks } from './orders.js'
+import { recallChecks } from './recalls.js'
+import { renewalChecks } from './renewals.js'
 import { requestChecks } from './requests.js'
 import { supplyChecks } from './supplies.js'
 import { webhookChecks } from './webhooks.js'
@@ -17,7 +19,8 @@ export interface Violation { check: string, total: number, ids: string[] }
 export interface Finding { check: string, rows: number, violation: Violation | undefined }
 
 export const checks: readonly Check[] = [
-  ...licenseChecks, ...holdChecks, ...supplyChecks, ...orderChecks, ...factChecks, ...deliveryChecks, ...requestChecks, ...webhookChecks,
+  ...licenseChecks, ...holdChecks, ...supplyChecks, ...orderChecks, ...factChecks,
+  ...deliveryChecks, ...recallChecks, ...renewalChecks, ...requestChecks, ...webhookChecks,
 ]
 
 const IDS_MAX = 10

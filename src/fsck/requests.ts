@@ -59,11 +59,12 @@ export const requestChecks: readonly Check[] = [
       full join (select * from orders where source_id = 'requests') o on o.account_id = r.account_id and o.id = r.order_id
       where r.id is distinct from o.external_id or r.type <> 'purchase'`,
   }, {
-    name: 'an approved purchase has every license of its order, unless that was cancelled',
+    name: 'an approved purchase has every license of its order, unless that was cancelled or one was found bad and has no other yet',
     over: 'requests',
     broken: sql`
       select id || ', its order is ' || fulfillment_status as id from (${drawn}) d
-      where status = 'approved' and order_status <> 'cancelled' and fulfillment_status <> 'fulfilled'`,
+      where status = 'approved' and order_status <> 'cancelled' and fulfillment_status <> 'fulfilled' and not exists (
+        select from license_revocations r where r.account_id = d.account_id and r.order_id = d.order_id and r.replaced_by is null)`,
   }, {
     name: 'what failed, was revoked or is terminated takes nothing from a pool',
     over: 'requests',

@@ -9,6 +9,7 @@ import { testDatabase } from '../support/database.js'
 import { filledOrder, poolOf, productOf, vendorShop, type Shop } from '../support/fixtures.js'
 import { assertInvariants } from '../support/invariants.js'
 import { testFaults } from './faults.js'
+import { recallPlants } from './recall-plants.js'
 import { requestPlants } from './request-plants.js'
 
 /** A sound database: a pool in stock, one sold out whose mail was sent, one empty for which a line of two waits. */
@@ -215,7 +216,7 @@ t.test('a sound database has no violation', async (t) => {
 
 // Guarantee: no check is only decoration: for each there is a fault that it finds.
 t.test('every check has a fault that it must find', async (t) => {
-  t.strictSame(checks.map(({ name }) => name).sort(), [...Object.keys(plants), ...Object.keys(requestPlants)].sort())
+  t.strictSame(checks.map(({ name }) => name).sort(), [...Object.keys(plants), ...Object.keys(recallPlants), ...Object.keys(requestPlants)].sort())
 })
 
 testFaults(soundShop, plants)

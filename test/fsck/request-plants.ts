@@ -85,7 +85,7 @@ export const requestPlants: Record<string, string[]> = {
     "update orders set source_id = 'api-live' where id = 'OR-2'",
     "update requests set type = 'change' where id = 'PR-1-001'",
   ],
-  'an approved purchase has every license of its order, unless that was cancelled': [
+  'an approved purchase has every license of its order, unless that was cancelled or one was found bad and has no other yet': [
     "update orders set fulfillment_status = 'partial' where external_id = 'PR-1-001'",
     "update requests set status = 'approved', effective_date = now(), waits_for_stock = false where id = 'PR-2-001'",
   ],
