@@ -43,16 +43,23 @@ function whyRefused (status_code: number): string {
   }
 }
 
+/** Undefined: it is none, or holds what cannot be stored. */
+function jsonOf (text: string): unknown {
+  try {
+    return parseJson(Buffer.from(text))
+  } catch {
+    return undefined
+  }
+}
+
 /** The JSON of an answer. The key is blotted out, should the other side repeat it: answers are stored. @throws Unanswered */
 function read (what: string, { status_code, body, error, retry_after }: Called, api_key: string): unknown {
   if (status_code === null) throw putOff(`${what}: ${error}`)
   if (status_code >= 500 || TEMPORARY.has(status_code)) throw putOff(`${what}: the checkout answered ${status_code}`, retryAfterMs(retry_after))
   if (!isSuccess({ status_code })) throw refused(`${what}: the checkout answered ${status_code}: ${whyRefused(status_code)}`)
-  try {
-    return parseJson(Buffer.from(body.replaceAll(api_key, '[secret]')))
-  } catch {
-    throw putOff(`${what}: the checkout answered no JSON, or more than 1 MiB of it`)
-  }
+  const value = jsonOf(body.replaceAll(api_key, '[secret]'))
+  if (value === undefined) throw putOff(`${what}: the checkout answered no JSON, or more than 1 MiB of it`)
+  return value
 }
 
 /** What shows the vendor's key: the key itself, or the token it is exchanged for. @throws Unanswered */
