@@ -9,7 +9,7 @@ import { call, type Called, type Line } from '../webhooks/call.js'
 import type { ClaimedSupplyOrder } from './claim.js'
 import { composeCall } from './compose.js'
 import { emulate } from './emulate.js'
-import { finishSupplyOrder, type Result, type SupplyOrderStatus } from './finish.js'
+import { finishSupplyOrder, type Finished, type Result } from './finish.js'
 import { ANSWER_BYTES_MAX, readAnswer } from './read-answer.js'
 import { TIMEOUT_S_DEFAULT } from './schema.js'
 
@@ -41,7 +41,7 @@ async function tryToCall (purchasing: Purchasing, claimed: ClaimedSupplyOrder, s
 }
 
 /** Tries again while the database is away: a license that was issued should be handed over. */
-async function finish ({ db, keyring }: Purchasing, claimed: ClaimedSupplyOrder, result: Result, signal: AbortSignal): Promise<SupplyOrderStatus | undefined> {
+async function finish ({ db, keyring }: Purchasing, claimed: ClaimedSupplyOrder, result: Result, signal: AbortSignal): Promise<Finished | undefined> {
   for (let tries = 1; ; tries++) {
     try {
       return await inTransaction(db, (trx) => finishSupplyOrder(trx, keyring, claimed, result))
@@ -60,9 +60,9 @@ export async function callSupply (purchasing: Purchasing, claimed: ClaimedSupply
   const started = performance.now()
   const result = await tryToCall(purchasing, claimed, signal)
   const ms = Math.round(performance.now() - started)
-  const status = await finish(purchasing, claimed, result, signal)
+  const finished = await finish(purchasing, claimed, result, signal)
   wakeWorker()
   const { account_id, id: supply_order_id, order_id, step, attempt } = claimed
-  const reason = 'error' in result ? result.error : undefined
-  purchasing.log.info({ account_id, supply_order_id, order_id, step, attempt, outcome: result.outcome, reason, status: status ?? 'claim lapsed', ms }, 'supply call')
+  const { status, error: reason } = finished ?? { status: 'claim lapsed', error: null }
+  purchasing.log.info({ account_id, supply_order_id, order_id, step, attempt, outcome: result.outcome, reason, status, ms }, 'supply call')
 }

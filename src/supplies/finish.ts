@@ -16,31 +16,34 @@ import { storeKeys } from './store.js'
 /** How a claim ended. `released`: not called to the end, because the worker stops. */
 export type Result = Answer | { outcome: 'released', error: string }
 type Fatal = Extract<Answer, { outcome: 'fatal' }>
-export type SupplyOrderStatus = 'planned' | 'done' | 'given_up' | 'cancelled'
+/** Where a demand is then, and why. */
+export interface Finished { status: 'planned' | 'done' | 'given_up' | 'cancelled', error: string | null }
 
 /**
  * Writes down how a call ended, with all that follows: licenses are loaded into the line's pool and given to the line, or to whoever waits there where it
  * misses nothing any more; after a fatal error the next supply of the product has its turn, and after the last the demand is given up, while the line
- * goes on waiting. Returns the new status, or undefined when the claim had lapsed: then nothing is written, and
+ * goes on waiting. Returns where it is then, or undefined when the claim had lapsed: then nothing is written, and
  * the call that follows has the same Idempotency-Key. The caller calls wakeWorker() after the commit.
  */
 export async function finishSupplyOrder (
   trx: Transaction<Database>, keyring: Keyring, claimed: ClaimedSupplyOrder, result: Result
-): Promise<SupplyOrderStatus | undefined> {
+): Promise<Finished | undefined> {
   const { account_id, id, attempt } = claimed
   const line = await lockShortLine(trx, claimed)
   const mine = await trx.selectFrom('supply_orders').select('id').where('account_id', '=', account_id).where('id', '=', id)
     .where('status', '=', 'calling').where('claim_id', '=', claimed.claim_id).forUpdate().executeTakeFirst()
   if (mine === undefined) return undefined
-  const status = await apply(trx, keyring, { claimed, line, result })
+  const finished = await apply(trx, keyring, { claimed, line, result })
   await mailLine(trx, line)
-  if (status !== 'planned') await recordEvent(trx, { account_id, type: `supply_order.${status}`, subject_id: id, data: { line_item_id: line.line_item_id, attempt } })
-  return status
+  if (finished.status !== 'planned') {
+    await recordEvent(trx, { account_id, type: `supply_order.${finished.status}`, subject_id: id, data: { line_item_id: line.line_item_id, attempt } })
+  }
+  return finished
 }
 
 interface Work<T = Result> { claimed: ClaimedSupplyOrder, line: ShortLine, result: T }
 
-async function apply (trx: Transaction<Database>, keyring: Keyring, { claimed, line, result }: Work): Promise<SupplyOrderStatus> {
+async function apply (trx: Transaction<Database>, keyring: Keyring, { claimed, line, result }: Work): Promise<Finished> {
   const { outcome } = result
   if (outcome === 'licenses') return deliver(trx, keyring, { claimed, line, result })
   if (outcome === 'fatal') return askNext(trx, { claimed, line, result })
@@ -50,7 +53,7 @@ async function apply (trx: Transaction<Database>, keyring: Keyring, { claimed, l
 }
 
 /** Loads what came. Into the line goes what it misses, the rest into stock: it is paid for. */
-async function deliver (trx: Transaction<Database>, keyring: Keyring, { claimed, line, result }: Work<Extract<Answer, { outcome: 'licenses' }>>): Promise<SupplyOrderStatus> {
+async function deliver (trx: Transaction<Database>, keyring: Keyring, { claimed, line, result }: Work<Extract<Answer, { outcome: 'licenses' }>>): Promise<Finished> {
   const { account_id, id, pool_id, mode } = claimed
   const source = claimed.settings?.behaviour === undefined ? 'web service' : 'emulator'
   const stored = await storeKeys(trx, keyring, { account_id, pool_id, mode, source, supply_order_id: id, keys: result.keys })
@@ -59,14 +62,14 @@ async function deliver (trx: Transaction<Database>, keyring: Keyring, { claimed,
   const rest = stored.licenses.slice(line.missing)
   await giveToLine(trx, line, mine)
   if (rest.length > 0) await trx.insertInto('stock').values(rest.map((license) => ({ account_id, ...license }))).execute()
-  const status = await end(trx, claimed, { status: 'done', batch_id: stored.batch_id, last_error: null })
+  const finished = await end(trx, claimed, { status: 'done', batch_id: stored.batch_id, last_error: null })
   await fillPool(trx, account_id, pool_id)
   await refreshFulfillment(trx, account_id, [line.order_id])
-  return status
+  return finished
 }
 
 /** The supplies after this one have their turn, or none is left. */
-async function askNext (trx: Transaction<Database>, { claimed, line, result: { error } }: Work<Fatal>): Promise<SupplyOrderStatus> {
+async function askNext (trx: Transaction<Database>, { claimed, line, result: { error } }: Work<Fatal>): Promise<Finished> {
   const { account_id, quantity, step, round } = claimed
   const wanted = Math.min(quantity, line.missing - line.in_stock)
   if (wanted <= 0) return end(trx, claimed, { status: 'cancelled', last_error: error })
@@ -87,10 +90,10 @@ async function askNext (trx: Transaction<Database>, { claimed, line, result: { e
 }
 
 async function end (
-  trx: Transaction<Database>, { account_id, id }: ClaimedSupplyOrder, columns: UpdateObject<Database, 'supply_orders'> & { status: SupplyOrderStatus }
-): Promise<SupplyOrderStatus> {
+  trx: Transaction<Database>, { account_id, id }: ClaimedSupplyOrder, columns: UpdateObject<Database, 'supply_orders'> & { status: Finished['status'], last_error: string | null }
+): Promise<Finished> {
   const finished_at = columns.status === 'planned' ? null : sql<Date>`now()`
   await trx.updateTable('supply_orders').set({ next_attempt_at: null, claim_id: null, finished_at, ...columns })
     .where('account_id', '=', account_id).where('id', '=', id).execute()
-  return columns.status
+  return { status: columns.status, error: columns.last_error }
 }
