@@ -169,6 +169,11 @@ listBillingRequests            subscriptions:read       ok        ok        ok  
 createBillingRequest           subscriptions:write      ok        ok        400       400       400
 getBillingRequest              subscriptions:read       ok        ok        404       404       404
 writeBillingRequestAttributes  subscriptions:write      ok        ok        404       404       404
+listSupplies                   products:read            ok        404       404       404       404
+replaceSupplies                products:write           ok        404       404       404       404
+listSupplyOrders               supply-orders:read       ok        ok        ok        ok        ok
+getSupplyOrder                 supply-orders:read       ok        404       404       404       404
+retrySupplyOrder               supply-orders:retry      ok        404       404       404       404
 listDeliveries                 deliveries:read          ok        ok        ok        ok        ok
 getDelivery                    deliveries:read          ok        404       404       404       404
 listConversations              conversations:read       ok        ok        ok        ok        ok

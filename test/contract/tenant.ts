@@ -81,6 +81,15 @@ export function madeBy (call: Call, hear: Hear = () => {}): Made {
   }
 }
 
+/** A product that nobody has in stock, and an order for which its vendor's service is to be called. */
+async function makeSupplyOrder (made: Made, { name, product_ref }: { name: string, product_ref: string }): Promise<string> {
+  const { id } = await made('POST', '/v1/products', { name, external_ids: [`${product_ref}-made`], mail_template: mailTemplateOf(name) })
+  await made('PUT', `/v1/products/${id}/supplies`, [{ type: 'web_service', url: `https://${name}.example.com/keys` }])
+  await made('POST', '/v1/pools', { name, product_ids: [id], currency: 'EUR' })
+  await made('POST', '/v1/orders', { ...newOrder({ name, product_ref: `${product_ref}-made` }, `${name}-made`), mode: 'live' })
+  return (await made('GET', '/v1/supply-orders') as unknown as Array<{ id: string }>)[0]?.id as string
+}
+
 /** Makes the tenant over the API. `hear` is told every answer on the way. */
 export async function makeTenant (service: TestApp, name: string, hear: Hear = () => {}): Promise<Tenant> {
   const account = await testAccount(service.db, 'vendor', PERMISSIONS)
@@ -106,6 +115,7 @@ export async function makeTenant (service: TestApp, name: string, hear: Hear = (
   hear('POST', signed(tenant, '').url, undefined, event.statusCode, event.json())
   ids['payment-events'] = event.json<{ id: string }>().id
   ids['deliveries'] = (await made('GET', '/v1/deliveries') as unknown as Array<{ id: string }>)[0]?.id as string
+  ids['supply-orders'] = await makeSupplyOrder(made, { name, product_ref })
   ids['events'] = (await made('GET', '/v1/events') as unknown as Array<{ id: string }>)[0]?.id as string
   await makeSale(tenant, hear)
   return tenant

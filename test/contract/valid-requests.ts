@@ -59,6 +59,7 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
   updateListing: () => ({ status: 'listed' }),
   createConnection: newConnection,
   updateConnection: () => ({ status: 'active' }),
+  replaceSupplies: ({ name }) => [{ type: 'web_service', url: `https://${name}.example.com/keys`, names: { Order: name } }],
   createPool: ({ name, ids }, n) => ({ name, product_ids: [ids['products']], mode: 'test', currency: letters(n) }),
   updatePool: ({ name }) => ({ name, low_stock_threshold: 5 }),
   createHold: ({ name, product_ref }, n) => ({ ...holdOf(product_ref), external_id: `${name}-hold-${n}` }),
