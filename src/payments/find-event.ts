@@ -25,12 +25,12 @@ export async function findPaymentEvent (db: Kysely<Database>, account_id: string
 export async function findStoredEvent (
   db: Kysely<Database>, account_id: string, id: string
 ): Promise<{ source_id: string, event: SourceEvent }> {
-  const row = await db.selectFrom('payment_events').select(['source_id', 'event_key', 'body', 'context', 'answers', 'occurred_at'])
+  const row = await db.selectFrom('payment_events').select(['source_id', 'event_key', 'body', 'context', 'answers', 'occurred_at', 'received_at'])
     .where('account_id', '=', account_id).where('id', '=', id)
     .executeTakeFirst()
   if (row === undefined) throw new Problem('payment-event-not-found')
-  const { source_id, event_key, body, context, answers, occurred_at } = row
+  const { source_id, event_key, body, context, answers, occurred_at, received_at } = row
   // where the event itself does not say when it happened, this is when it was sent; where it does, nobody asks
   const asked = (answers ?? undefined) as Record<string, unknown> | undefined
-  return { source_id, event: { id, event_key, body, context: context as Record<string, string>, answers: asked, sent_at: occurred_at } }
+  return { source_id, event: { id, event_key, body, context: context as Record<string, string>, answers: asked, sent_at: occurred_at, received_at } }
 }

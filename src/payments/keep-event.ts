@@ -12,6 +12,8 @@ export interface SourceEvent {
   context: Record<string, string>
   /** what its look-ups were answered; undefined: nothing was asked yet */
   answers?: Record<string, unknown> | undefined
+  /** of a stored one: when it came */
+  received_at?: Date
 }
 
 /** How an event that is not processed is kept. */

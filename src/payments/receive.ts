@@ -31,6 +31,10 @@ type Head = Pick<Kept, 'type' | 'occurred_at' | 'ref'>
 /** What is open after a crash between two facts of one event is gone on with after this long. */
 const RESUME_MS = 30_000
 
+/** How long a renewal waits for the order that it renews, whose event may come after it; and how soon it looks first, after that with each lease. */
+const PARENT_WAIT_MS = 60 * 60_000
+const PARENT_RETRY_MS = 5000
+
 /**
  * Translates a verified event and takes in what it says: an order through the intake, all else as facts. What cannot be processed is kept, with the
  * reason, and nothing of it has an effect. Durable on return. `retry`: a replay, see `Arrival` in orders/take-in.ts.
@@ -59,6 +63,9 @@ export async function receiveEvent (doors: Doors, source: Source, event: SourceE
   } catch (error) {
     if (!(error instanceof Problem) || error.status >= 500) throw error
     const { message: reason, type: problem } = error
+    if (problem === 'parent-not-found' && Date.now() - (event.received_at?.getTime() ?? Date.now()) < PARENT_WAIT_MS) {
+      return keep({ status: 'waiting', reason }, { status: 'waiting', reason, due_ms: PARENT_RETRY_MS })
+    }
     return keep({ status: 'failed', reason, problem }, { status: 'failed', reason })
   }
 }
@@ -86,7 +93,7 @@ async function takeIn (doors: Doors, source: Source, event: SourceEvent, said: A
   const line_items = await findProducts(doors.db, source.account_id, order.line_items, source.options)
   const read = readOrder({ ...order, line_items }, { source_id: source.id, mode: source.mode, paid_at: paid.occurred_at })
   if (changes.length > 0) await inTransaction(doors.db, (trx) => takeChanges(trx, source, event, { changes, head, is_all: false }))
-  const { sent_at: _, ...received } = event
+  const { sent_at: _sent_at, received_at: _received_at, ...received } = event
   const { id: order_id, plain: is_new } = await doors.intake.place({
     account_id: source.account_id,
     order_id: newId('OR'),

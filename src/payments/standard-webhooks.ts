@@ -42,6 +42,7 @@ const ChangeShape = Type.Object({
   mode: SignedOrder.properties.mode,
   refund_id: Type.Optional(name),
   dispute_id: Type.Optional(name),
+  hold_id: Type.Optional(name),
   amount: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
   line_items: Type.Optional(Type.Array(RefundedLine, { minItems: 1, maxItems: 100 })),
 })
@@ -98,8 +99,9 @@ function modeOf (data: unknown): 'live' | 'test' | undefined {
 
 /** `webhook_id` stands for the id of a refund that has none. A refund that names neither lines nor an amount is of the whole order. */
 function changeOf (kind: Exclude<FactKind, 'paid'>, data: Static<typeof ChangeShape>, webhook_id: string): OrderChange {
-  const { external_id: ref, refund_id, dispute_id, amount, line_items: lines } = data
+  const { external_id: ref, refund_id, dispute_id, hold_id, amount, line_items: lines } = data
   if (kind === 'refunded') return { ref, subject: refund_id ?? webhook_id, amount, lines, is_full: amount === undefined && lines === undefined }
+  if (kind === 'payment_failed') return { ref, subject: '', amount, hold_id }
   if (kind === 'refund_failed') return { ref, subject: refund_id ?? '' }
   return { ref, subject: kind.startsWith('dispute') ? dispute_id ?? '' : '', amount }
 }
