@@ -6,7 +6,8 @@ const told = sql`select account_id, id, order_id, status, unnest(license_ids) as
 /** What customers are told: their own keys, all of them, and what may have been seen is marked so. */
 export const deliveryChecks: readonly Check[] = [
   {
-    name: 'a delivery holds licenses of its own order only, or that this keeps as a renewal',
+    // or that this, as a renewal, keeps
+    name: 'a delivery holds licenses of its own order only',
     over: 'deliveries',
     broken: sql`
       select distinct d.id from (${told}) d

@@ -34,7 +34,8 @@ export const orderChecks: readonly Check[] = [
       left join pools p on p.account_id = a.account_id and p.id = a.pool_id
       where (o.id, o.mode) is distinct from (a.order_id, p.mode)`,
   }, {
-    name: 'the slots of a line are numbered from 1 without a gap: one, or one per unit of its quantity; none without a pool; fewer where a renewal keeps some',
+    // or fewer, where a renewal keeps some
+    name: 'the slots of a line are numbered from 1 without a gap: one, or one per unit of its quantity; none without a pool',
     over: 'line_items',
     broken: sql`
       select id from (${filled}) l where slots <> coalesce(greatest, 0) or case pool_id when '' then slots <> 0 else slots not in (1, quantity) end
