@@ -8,8 +8,10 @@ import { newKeyMaterial, readKeyring } from '../../src/sealing.js'
 import { testDatabase } from '../support/database.js'
 import { filledOrder, poolOf, productOf, vendorShop, type Shop } from '../support/fixtures.js'
 import { assertInvariants } from '../support/invariants.js'
+import { factPlants } from './fact-plants.js'
 import { testFaults } from './faults.js'
 import { recallPlants } from './recall-plants.js'
+import { renewalPlants } from './renewal-plants.js'
 import { requestPlants } from './request-plants.js'
 
 /** A sound database: a pool in stock, one sold out whose mail was sent, one empty for which a line of two waits. */
@@ -216,10 +218,11 @@ t.test('a sound database has no violation', async (t) => {
 
 // Guarantee: no check is only decoration: for each there is a fault that it finds.
 t.test('every check has a fault that it must find', async (t) => {
-  t.strictSame(checks.map(({ name }) => name).sort(), [...Object.keys(plants), ...Object.keys(recallPlants), ...Object.keys(requestPlants)].sort())
+  t.strictSame(checks.map(({ name }) => name).sort(), [...Object.keys(plants), ...Object.keys(factPlants), ...Object.keys(recallPlants), ...Object.keys(renewalPlants), ...Object.keys(requestPlants)].sort())
 })
 
 testFaults(soundShop, plants)
+testFaults(soundShop, factPlants)
 
 // Guarantee: with --open, a license sealed with another key, moved to another row, or with another fingerprint is found.
 t.test('licenses that do not open are found', async (t) => {

@@ -48,7 +48,7 @@ export async function pictureOf (db: Kysely<Database>, order_id: string) {
     select line_item_id || ' ' || unit as slot, l.line from allocations a join licenses l on l.id = a.license_id
     where a.order_id = ${order_id} and a.ended_as is null order by a.line_item_id, a.unit`.execute(db)
   const lines = await db.selectFrom('line_items').select(['external_id', 'ended_units', 'fulfillment_status']).where('order_id', '=', order_id).orderBy('external_id').execute()
-  const { rows: mails } = await sql`
+  const { rows: mails } = await sql<{ product_id: string, status: string, licenses: number[] }>`
     select d.product_id, d.status, array(select l.line from licenses l where l.id = any(d.license_ids) order by l.line) as licenses
     from deliveries d where d.order_id = ${order_id} and d.status <> 'cancelled' order by d.product_id`.execute(db)
   return { ...order, lines, held: held.map((row) => ({ ...row, slot: row.slot.slice(order_id.length) })), mails }
