@@ -100,7 +100,13 @@ function orderOf ({ order_id, currency: code, locale, document_part, pay_date, c
 }
 
 /** Noventiq takes back whole items, whatever the quantity; a chargeback is told as a return too. */
-function returned (said: Pick<Fact, 'type' | 'occurred_at'>, { order_id, product }: Static<typeof Body>): Fact {
+function returned (said: Pick<Fact, 'type' | 'occurred_at'>, { order_id, product, currency }: Static<typeof Body>): Fact {
   const id = String(product.id)
-  return { ...said, kind: 'refunded', change: () => ({ ref: String(order_id), subject: id, lines: [{ external_id: id }] }) }
+  const change = () => ({
+    ref: String(order_id),
+    subject: id,
+    amount: product.amount ? Math.abs(minorUnits('product.amount', product.amount, currency.toUpperCase())) : undefined,
+    lines: [{ external_id: id }],
+  })
+  return { ...said, kind: 'refunded', change }
 }

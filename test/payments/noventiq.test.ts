@@ -101,7 +101,7 @@ t.test('what it says', (t) => {
     line_items: [{ external_id: '211111', product: ['NVQ-PRO', '0001', '211111'], quantity: 1, unit_amount: 4900 }],
   })
   t.match(said(translate(notice({ document_part: '2-of-3' }, { id: 5, sku: '', vendor_code: '' }))), { is_partial: true, total_amount: undefined, line_items: [{ external_id: '5', product: ['5'] }] })
-  t.match(said(translate(notice(returned, { quantity: 3 }))), { kind: 'refunded', ref: '6123456', subject: '211111', lines: [{ external_id: '211111', quantity: undefined }] })
+  t.match(said(translate(notice(returned, { quantity: 3 }))), { kind: 'refunded', ref: '6123456', subject: '211111', amount: 4900, lines: [{ external_id: '211111', quantity: undefined }] })
   t.match(said(translate(notice({ event: 'order.payment.failed' }))), { kind: 'payment_failed', ref: '6123456' })
   for (const event of ['order.created', 'product.delivered', 'subscription.cancelled']) t.match(translate(notice({ event })), { kind: 'ignored', type: event })
   for (const [body, reason] of [
@@ -127,7 +127,7 @@ t.test('an order of two products', async (t) => {
   t.match(await orderOf(shop, order_id), { status: 'partially_refunded' })
   t.match([await stockOf(shop.call, shop.pool_id), await stockOf(shop.call, other)], [{ allocated: 3 }, { allocated: 0 }])
   t.match(await shop.send(part(1, returned)), { status: 200 })
-  t.match(await orderOf(shop, order_id), { status: 'refunded' })
+  t.match(await orderOf(shop, order_id), { status: 'refunded', refunded_amount: 4900 + 14700 })
   await assertInvariants(t, shop.db)
 })
 
