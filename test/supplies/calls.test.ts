@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import net, { type AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
 import t from 'tap'
 import { assertInvariants } from '../support/invariants.js'
@@ -31,4 +35,32 @@ t.test('a call for each unit, and one for the line', async (t) => {
     t.ok((await eventsOf(it, id)).includes('order.fulfilled'))
     await assertInvariants(t, it.db)
   }
+})
+
+/** A port that nobody listens on, for a program that cannot be told to find one. */
+async function freePort (): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+// Guarantee: the service that docs/supplies.md shows works as it stands: an order is fulfilled by it, and it refuses calls that are not signed.
+t.test('the service of the documents', async (t) => {
+  const it = await scene(t)
+  const [, program = ''] = /```js\n([^]*?)```/.exec(readFileSync('docs/supplies.md', 'utf8')) ?? []
+  const port = await freePort()
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program.replace('8080', `${port}, '127.0.0.1'`)], { env: { ...process.env, NODE_OPTIONS: '', SECRET }, stdio: 'inherit' })
+  t.teardown(() => child.kill('SIGKILL'))
+  const url = `http://127.0.0.1:${port}/issue`
+  const unsigned = await until('the service to listen', async () => fetch(url, { method: 'POST', body: '{}' }).catch(() => undefined))
+  t.equal(unsigned.status, 401)
+  await supplied(it, { type: 'web_service', url, secret: SECRET })
+  work(t, it)
+  const id = await order(it, 2, { external_id: 'DOC-1' })
+  const { keys } = await isFulfilled(it, id)
+  t.match(keys, [/^DOC-1-/, /^DOC-1-/])
+  await assertInvariants(t, it.db)
 })
