@@ -41,7 +41,7 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
     !(isRoutes(from) && to === 'deliveries/resend.ts')],
   ['accounts, products, pools, licenses, orders and deliveries know no checkout', ({ from, to }) => folder(to) === 'payments' && !['payments', ''].includes(folder(from))],
   ['verbs know no plugin, except that payments/ and webhooks/call-validator.ts read and check JSON with them', ({ from, to }) =>
-    isVerb(from) && folder(to) === 'plugins' && !(folder(from) === 'payments' && ['plugins/json-body.ts', 'plugins/validation.ts'].includes(to)) &&
+    isVerb(from) && folder(to) === 'plugins' && !(folder(from) === 'payments' && ['plugins/json-body.ts', 'plugins/validation.ts', 'plugins/schema.ts'].includes(to)) &&
     !(from === 'webhooks/call-validator.ts' && to === 'plugins/json-body.ts')],
   ['webhooks import nobody\'s verbs but events/record.ts', ({ from, to }) =>
     folder(from) === 'webhooks' && !isRoutes(from) && isVerb(to) && folder(to) !== 'webhooks' && to !== 'events/record.ts'],
