@@ -25,6 +25,14 @@ const USAGE = `usage: latchkey <command>
                          import licenses that another system exported: lmfwc, wcsn, keygen or txt
        [--with-sold]     know the sold ones too, so that they are never sold again
        [--dry-run]       change nothing
+  recall <batch> --reason <text>
+                         withdraw what is unsold of a batch, and replace what was sold
+       [--dry-run]       only say what it would do
+  replay --source <id> --from <moment>
+                         process the payment events of a source, received since then, again
+       [--to <moment>] [--status <status>] [--type <type>]
+  reconcile --source <id> --file <file>
+                         say which order ids of a checkout, one per line, are no orders here
   fsck [--open]          check every invariant of the database; --open opens every sealed license too
 
   --help, --version
@@ -42,6 +50,8 @@ interface Command {
   options?: readonly string[]
   /** names of options that have a value and must be given */
   values?: readonly string[]
+  /** and of those that may be left out */
+  optional?: readonly string[]
   /** resolves to the exit code, or to nothing when it is 0 or the process goes on. `values`: of the options that have one */
   run (args: readonly string[], flags: ReadonlySet<string>, values: Readonly<Record<string, string>>): Promise<number | void>
 }
@@ -76,6 +86,23 @@ const commands: Record<string, Command> = {
     run: async ([file = ''], flags, { from = '', pool: pool_id = '' }) => (await import('./commands/import.js'))
       .importCommand(readConfig(), { from, pool_id, file, with_sold: flags.has('with-sold'), dry_run: flags.has('dry-run') }),
   },
+  recall: {
+    arguments: ['batch'],
+    options: ['dry-run'],
+    values: ['reason'],
+    run: async ([batch_id = ''], flags, { reason = '' }) => (await import('./commands/recall.js'))
+      .recallCommand(readConfig(), { batch_id, reason, dry_run: flags.has('dry-run') }),
+  },
+  replay: {
+    values: ['source', 'from'],
+    optional: ['to', 'status', 'type'],
+    run: async (_args, _flags, { source: source_id = '', from = '', to, status, type }) => (await import('./commands/replay.js'))
+      .replayCommand(readConfig(), { source_id, from, to, status, type }),
+  },
+  reconcile: {
+    values: ['source', 'file'],
+    run: async (_args, _flags, { source: source_id = '', file = '' }) => (await import('./commands/reconcile.js')).reconcileCommand(readConfig(), { source_id, file }),
+  },
   fsck: {
     options: ['open'],
     run: async (_args, flags) => (await import('./commands/fsck.js')).fsckCommand(readConfig(), { open: flags.has('open') }),
@@ -86,7 +113,8 @@ function parse (argv: string[]): { command: Command, args: string[], flags: Set<
   const name = argv[0]?.startsWith('-') === false ? argv[0] : 'serve'
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command === undefined) throw new UsageError(`there is no command "${name}"`)
-  const valued = command.values ?? []
+  const needed = command.values ?? []
+  const valued = [...needed, ...command.optional ?? []]
   const options: ParseArgsConfig['options'] = Object.fromEntries([
     ...(command.options ?? []).map((option) => [option, { type: 'boolean' }]), ...valued.map((option) => [option, { type: 'string' }]),
   ])
@@ -99,7 +127,7 @@ function parse (argv: string[]): { command: Command, args: string[], flags: Set<
   const wanted = command.arguments ?? []
   if (parsed.positionals.length !== wanted.length) throw new UsageError(`${name} takes ${wanted.length === 0 ? 'no arguments' : wanted.map((argument) => `<${argument}>`).join(' ')}`)
   const values = Object.fromEntries(Object.entries(parsed.values).filter(([option]) => valued.includes(option))) as Record<string, string>
-  const missing = valued.filter((option) => values[option] === undefined)
+  const missing = needed.filter((option) => values[option] === undefined)
   if (missing.length > 0) throw new UsageError(`${name} needs ${missing.map((option) => `--${option}`).join(' and ')}`)
   return { command, args: parsed.positionals, flags: new Set(Object.keys(parsed.values)), values }
 }
