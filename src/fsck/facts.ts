@@ -70,10 +70,11 @@ export const factChecks: readonly Check[] = [
         exists (select from orders o where o.account_id = f.account_id and o.source_id = f.source_id and o.external_id = f.ref)
         or exists (select from order_refs n where n.account_id = f.account_id and n.source_id = f.source_id and n.ref = f.ref))`,
   }, {
+    // one that says more is gone on with by the worker
     name: 'the event of a fact whose order is known is processed',
     over: 'payment_facts',
     broken: sql`
       select f.id from payment_facts f left join payment_events e on e.account_id = f.account_id and e.id = f.event_id
-      where f.event_id is not null and f.order_id is not null and e.status is distinct from 'processed'`,
+      where f.event_id is not null and f.order_id is not null and e.status is distinct from 'processed' and e.next_attempt_at is null`,
   },
 ]

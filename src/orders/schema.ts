@@ -31,17 +31,18 @@ const lineFields = {
   period: Type.Optional(Type.String({ pattern: '^P(?!$)([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,4}W)?([0-9]{1,5}D)?$', description: 'Of a renewal: what it pays for, ISO 8601', examples: ['P1Y'] })),
   unit_amount: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Minor units of the currency', examples: [4900] })),
 }
+const Amount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Minor units of the currency', examples: [4900] })
 const orderFields = {
   external_id: text(255, 'A-1001', 'Your id of the order: the same order again changes nothing'),
   currency: Type.String({ pattern: '^[A-Z]{3}$', description: 'ISO 4217', examples: ['EUR'] }),
   locale: Type.Optional(Type.String({ pattern: '^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$', description: 'The language of the mail', examples: ['de_DE'] })),
   mode: Type.Optional(OneOf(MODES, { description: 'A test order takes licenses of test pools only. Default: live', examples: ['live'] })),
   paid_at: Type.Optional(Type.String({ format: 'date-time', description: 'Default: now', examples: ['2026-01-31T10:15:00Z'] })),
+  total_amount: Type.Optional({ ...Amount, description: 'Minor units, of all lines with tax and discount: a refund of this much is a whole one' }),
   hold_id: Type.Optional(text(100, 'HO-19ab3c4d5e6f0a1b2c3d4e5f607', 'The hold made for this purchase: its licenses are taken first. One that is unknown or over changes nothing')),
   parent: Type.Optional(text(255, 'OR-19ab3c4d5e6f0a1b2c3d4e5f607', 'The order that this one renews: its id, or its external_id. What it gets is the policy of each product, `on_renewal`')),
 }
 const LINES_MAX = 100
-const Amount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Minor units of the currency', examples: [4900] })
 const Reason = Type.String({ minLength: 1, maxLength: 500, description: 'For the audit trail', examples: ['the buyer withdrew'] })
 
 export const NewRefund = Strict({

@@ -28,6 +28,7 @@ export function toPaidOrder (body: Static<typeof SignedOrder>, { source_id, mode
     customer: { email, first_name, last_name, company, phone, country, city, zip, address },
     paid_at: body.paid_at === undefined ? paid_at : readMoment('paid_at', body.paid_at),
     line_items,
+    total_amount: body.total_amount,
     hold_id: body.hold_id,
     parent: body.parent,
   }

@@ -170,7 +170,7 @@ const eventsOf = async (db: Kysely<Database>, subject_id: string): Promise<strin
 const standing = async (db: Kysely<Database>, event_key: string) =>
   db.selectFrom('payment_events').select(['status', 'order_id', 'reason']).where('event_key', '=', event_key).executeTakeFirstOrThrow()
 
-// Guarantee: what is refunded unseen goes to who waits longest, with a mail, and the rest of the order's mail is said without it. If the refund fails, the order
+// Guarantee: what is refunded unseen goes to who waits longest, with a mail, and the rest of its mail is said without it. If the refund fails, the order
 // gets its own license back where that is in stock, else it waits for the next.
 t.test('units that nobody saw', async (t) => {
   const { shop, product, pool: { pool_id, license_ids }, id } = await sold(t, 3, 3, { total_amount: 900 })
