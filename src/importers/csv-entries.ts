@@ -2,6 +2,7 @@ import { csvRows, type CsvRow } from '../licenses/csv-rows.js'
 import { isBlank } from '../licenses/key-rules.js'
 import { Problem } from '../problems.js'
 import { ENTRIES_PER_YIELD, type Entry, type Fate } from './importer.js'
+import { peek } from './peek.js'
 
 /** One system's columns: the name of the key's and its other names. `classify` gets the fields of a row by their column's name. */
 export interface CsvFormat {
@@ -25,7 +26,8 @@ const normal = (name: string): string => name.trim().replace(/([a-z])([A-Z])/g, 
  * @throws Problem validation-failed
  */
 export async function * csvEntries (bytes: AsyncIterable<Buffer>, format: CsvFormat): AsyncGenerator<Entry[]> {
-  const { delimiter, whole } = await findDelimiter(bytes)
+  const { delimiter, isJson, whole } = await findDelimiter(bytes)
+  if (isJson) throw new Problem('validation-failed', `The file is JSON, and exports of ${format.system} are read as CSV.`)
   let columns: string[] | undefined
   let entries: Entry[] = []
   for await (const row of csvRows(whole, delimiter)) {
@@ -40,18 +42,12 @@ export async function * csvEntries (bytes: AsyncIterable<Buffer>, format: CsvFor
 }
 
 /** What separates most columns in the first line: a spreadsheet may have saved the file anew. */
-async function findDelimiter (bytes: AsyncIterable<Buffer>): Promise<{ delimiter: string, whole: AsyncIterable<Buffer> }> {
-  const rest = bytes[Symbol.asyncIterator]()
-  const first = await rest.next()
-  const header = first.done === true ? '' : first.value.toString('latin1').split('\n', 1)[0] ?? ''
+async function findDelimiter (bytes: AsyncIterable<Buffer>): Promise<{ delimiter: string, isJson: boolean, whole: AsyncIterable<Buffer> }> {
+  const { isJson, head, whole } = await peek(bytes)
+  const header = head.split('\n', 1)[0] ?? ''
   const count = (delimiter: string): number => header.split(delimiter).length
   const [delimiter = ','] = DELIMITERS.toSorted((a, b) => count(b) - count(a))
-  return {
-    delimiter,
-    whole: (async function * () {
-      for (let next = first; next.done !== true; next = await rest.next()) yield next.value
-    })(),
-  }
+  return { delimiter, isJson, whole }
 }
 
 function readHeader (fields: readonly string[], { system, key, others, needs }: CsvFormat): string[] {

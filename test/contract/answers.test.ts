@@ -17,7 +17,7 @@ const NOT_ECHOED = new Set([
 ])
 /** Of these a body is a deed, or the answer is another thing. */
 const NOT_SHOWN = [
-  'withdrawLicense', 'approveTierConfigRequest', 'failTierConfigRequest', 'assignTierConfigRequest', 'assignRequest', 'rotateWebhookSecret', 'pendRequest', 'createBillingRequest',
+  'withdrawLicense', 'replaceLicense', 'revokeLicense', 'recallBatch', 'approveTierConfigRequest', 'failTierConfigRequest', 'assignTierConfigRequest', 'assignRequest', 'rotateWebhookSecret', 'pendRequest', 'createBillingRequest',
 ]
 /**
  * Documented, and null in every answer here. Only the repeat of an Idempotency-Key could show a key that was revoked since, or a new webhook

@@ -104,6 +104,13 @@ cancelOrder                    orders:cancel            ok        404       404 
 listPaymentEvents              payment-events:read      ok        ok        ok        ok        ok
 getPaymentEvent                payment-events:read      ok        404       404       404       404
 replayPaymentEvent             payment-events:replay    ok        404       404       404       404
+replayPaymentEvents            payment-events:replay    ok        404       404       404       404
+listPaymentReplays             payment-events:read      ok        ok        ok        ok        ok
+getPaymentReplay               payment-events:read      ok        404       404       404       404
+reconcilePaymentSource         payment-events:read      ok        404       404       404       404
+listPaymentSourceSecrets       payment-sources:read     ok        404       404       404       404
+addPaymentSourceSecret         payment-sources:write    ok        404       404       404       404
+deletePaymentSourceSecret      payment-sources:write    ok        404       404       404       404
 createPaymentSource            payment-sources:write    ok        ok        ok        ok        ok
 listPaymentSources             payment-sources:read     ok        ok        ok        ok        ok
 getPaymentSource               payment-sources:read     ok        404       404       404       404
@@ -192,6 +199,13 @@ getBatch                       licenses:read            ok        404       404 
 getLicense                     licenses:read            ok        404       404       404       404
 revealLicense                  licenses:reveal          ok        404       404       404       404
 withdrawLicense                licenses:withdraw        ok        404       404       404       404
+replaceLicense                 licenses:replace         ok        404       404       404       404
+revokeLicense                  licenses:revoke          ok        404       404       404       404
+recallBatch                    batches:recall           ok        404       404       404       404
+listRecalls                    licenses:read            ok        ok        ok        ok        ok
+getRecall                      licenses:read            ok        404       404       404       404
+listRecallItems                licenses:read            ok        404       404       404       404
+cancelRecall                   batches:recall           ok        404       404       404       404
 createWebhook                  webhooks:write           ok        ok        404       404       404
 listWebhooks                   webhooks:read            ok        ok        ok        ok        ok
 getWebhook                     webhooks:read            ok        404       404       404       404

@@ -1,9 +1,10 @@
 // What fills the documented properties that no valid request by itself does.
 import type { TestApp } from '../support/app.js'
 import type { Receiver } from '../support/receiver.js'
+import type { Json } from '../support/sdk.js'
 import { until } from '../support/until.js'
 import { freshForm, newPurchase, newTierAccount, saleOf } from './sale.js'
-import { madeBy, type Hear, type Tenant } from './tenant.js'
+import { madeBy, mailTemplateOf, type Hear, type Tenant } from './tenant.js'
 
 /** Values of every scope, of a simple and of a structured type. */
 async function configure ({ name, ids, call }: Tenant, hear: Hear): Promise<void> {
@@ -32,6 +33,27 @@ async function sellFromPool (tenant: Tenant, hear: Hear): Promise<void> {
   const asset = { ...body['asset'], params: [], items: [{ id: item['id'], quantity: 1 }], connection: { id: connection['id'] } }
   const request = await byProvider('POST', '/v1/requests', { ...body, asset })
   await byVendor('GET', `/v1/requests/${request['id'] as string}`)
+}
+
+/** A batch that is recalled: one of its licenses was revoked before, one is replaced. */
+async function recall ({ name, call }: Tenant, hear: Hear): Promise<void> {
+  const byVendor = madeBy(call, hear)
+  const product = await byVendor('POST', '/v1/products', { name, mail_template: mailTemplateOf(name) })
+  const pool = await byVendor('POST', '/v1/pools', { name, product_ids: [product['id']] })
+  const load = async (...keys: string[]): Promise<Json> => byVendor('POST', `/v1/pools/${pool['id'] as string}/licenses`, keys.map((key) => `${name}-${key}`).join('\n'))
+  const batch = await load('BAD-1', 'BAD-2')
+  const order = await byVendor('POST', '/v1/orders', {
+    external_id: `${name}-recalled`, currency: 'EUR', customer: { email: `${name.toLowerCase()}@example.com` }, line_items: [{ product: product['id'], quantity: 2 }],
+  })
+  await byVendor('POST', `/v1/licenses/${order['line_items'][0].licenses[0].id as string}/revoke`, { reason: name })
+  await load('GOOD-1')
+  const url = `/v1/batches/${batch['batch_id'] as string}/recall`
+  await byVendor('POST', url, { reason: name, dry_run: true })
+  const { id } = await byVendor('POST', url, { reason: name })
+  await until('the recall to be done', async () => (await byVendor('GET', `/v1/recalls/${id as string}`))['status'] === 'done')
+  const items = await byVendor('GET', `/v1/recalls/${id as string}/items`) as unknown as Json[]
+  for (const item of items) if (item['replaced_by'] !== null) await byVendor('GET', `/v1/licenses/${item['replaced_by'] as string}`)
+  await byVendor('GET', `/v1/orders/${order['id'] as string}`)
 }
 
 /** Resellers of two levels, asked for by a purchase. */
@@ -89,6 +111,7 @@ export async function fillTheRest (service: TestApp, tenant: Tenant, hook: Recei
     hear('POST', `/v1/requests/${id}/${verb}`, undefined, answer.statusCode, undefined)
   }
   await sellFromPool(tenant, hear)
+  await recall(tenant, hear)
   await sellThroughResellers(tenant, hear)
   await callWebhooks(service, tenant, hook, hear)
 }

@@ -35,7 +35,7 @@ export type ValidRequest = Omit<InjectOptions, 'method' | 'url' | 'headers'> & {
 export async function contents ({ db }: TestApp): Promise<string> {
   const { rows: tables } = await sql<{ name: string }>`select table_name as name from information_schema.tables where table_schema = 'public' order by 1`.execute(db)
   const digests = tables.map(({ name }) => sql`select ${sql.lit(name)} as name, md5(coalesce(string_agg(r::text, E'\n' order by r::text), '')) as digest from ${sql.table(name)} r`)
-  return JSON.stringify((await sql`${sql.join(digests, sql` union all `)}`.execute(db)).rows, null, 1)
+  return JSON.stringify((await sql`${sql.join(digests, sql` union all `)} order by name`.execute(db)).rows, null, 1)
 }
 
 /** Another key of an account. @returns the value of its Authorization header */
@@ -90,6 +90,14 @@ async function makeSupplyOrder (made: Made, { name, product_ref }: { name: strin
   return (await made('GET', '/v1/supply-orders') as unknown as Array<{ id: string }>)[0]?.id as string
 }
 
+/** A recall of a batch of its own that has only begun, unless a worker is quick. */
+export async function freshRecall (byVendor: Made, name: string): Promise<string> {
+  const product = await byVendor('POST', '/v1/products', { name, mail_template: mailTemplateOf(name) })
+  const pool = await byVendor('POST', '/v1/pools', { name, product_ids: [product['id']] })
+  const batch = await byVendor('POST', `/v1/pools/${pool['id'] as string}/licenses`, `${name}-RECALLED-${pool['id'] as string}`)
+  return (await byVendor('POST', `/v1/batches/${batch['batch_id'] as string}/recall`, { reason: name }))['id']
+}
+
 /** Makes the tenant over the API. `hear` is told every answer on the way. */
 export async function makeTenant (service: TestApp, name: string, hear: Hear = () => {}): Promise<Tenant> {
   const account = await testAccount(service.db, 'vendor', PERMISSIONS)
@@ -109,11 +117,14 @@ export async function makeTenant (service: TestApp, name: string, hear: Hear = (
   const ids = {
     accounts: account.account_id, 'api-keys': key.id, products: product.id, pools: pool.id, orders: order.id, holds: hold.id, payments: source.id, 'payment-sources': source.id, batches: batch['batch_id'], licenses: '', deliveries: '', events: '', 'payment-events': '',
   } as Record<string, string>
+  ids['recalls'] = await freshRecall(made, name)
   const tenant: Tenant = { ...account, name, call, ids, product_ref, source_secret: source['secret'], in_stock: stock.map(({ id }) => id), made: 1, provider: { ...provider, call: callsOf(service.app, provider) }, form_code: '' }
   ids['licenses'] = tenant.in_stock.pop() as string
   const event = await service.app.inject(signed(tenant, { type: 'order.paid', data: newOrder(tenant, `${name}-2`) }))
   hear('POST', signed(tenant, '').url, undefined, event.statusCode, event.json())
   ids['payment-events'] = event.json<{ id: string }>().id
+  ids['payment-replays'] = (await made('POST', '/v1/payment-events/replay', { source_id: source.id, received_from: '2999-01-01T00:00:00Z', received_to: '2999-01-02T00:00:00Z' })).id
+  ids['payment-sources/secrets'] = (await made('GET', `/v1/payment-sources/${source.id}/secrets`) as unknown as Array<{ id: string }>)[0]?.id as string
   ids['deliveries'] = (await made('GET', '/v1/deliveries') as unknown as Array<{ id: string }>)[0]?.id as string
   ids['supply-orders'] = await makeSupplyOrder(made, { name, product_ref })
   ids['events'] = (await made('GET', '/v1/events') as unknown as Array<{ id: string }>)[0]?.id as string

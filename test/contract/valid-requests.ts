@@ -2,7 +2,7 @@
 import type { Json } from '../support/sdk.js'
 import type { Operation } from './document.js'
 import { freshForm, freshRequest, freshSetup, newBillingRequest, newPurchase, newTierAccount, newWebhook, saleOf, shopOf } from './sale.js'
-import { holdOf, madeBy, mailTemplateOf, newOrder, signed, type Made, type Tenant, type ValidRequest } from './tenant.js'
+import { freshRecall, holdOf, madeBy, mailTemplateOf, newOrder, signed, type Made, type Tenant, type ValidRequest } from './tenant.js'
 
 const letters = (n: number): string => [676, 26, 1].map((place) => String.fromCharCode(65 + Math.floor(n / place) % 26)).join('')
 const byVendor = ({ call }: Tenant): Made => madeBy(call)
@@ -68,8 +68,14 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
   cancelOrder: ({ name }) => ({ reason: name }),
   createPaymentSource: ({ name }) => ({ kind: 'standard-webhooks', name }),
   changePaymentSource: ({ name }) => ({ name }),
+  addPaymentSourceSecret: () => ({ expires_others_in_s: 0 }),
+  replayPaymentEvents: ({ ids }) => ({ source_id: ids['payment-sources'], received_from: '2999-01-01T00:00:00Z', received_to: '2999-01-02T00:00:00Z' }),
+  reconcilePaymentSource: ({ name }) => ({ external_ids: [`${name}-1`, name], paid_from: '2020-01-01T00:00:00Z' }),
   loadLicenses: ({ name }, n) => `${name}-LOADED-${String(n).padStart(8, '0')}`,
   withdrawLicense: ({ name }) => ({ reason: name }),
+  replaceLicense: ({ name }) => ({ reason: name }),
+  revokeLicense: ({ name }) => ({ reason: name }),
+  recallBatch: ({ name }) => ({ reason: name, dry_run: true }),
   createTierAccount: (tenant, n) => newTierAccount(tenant, n, 'customer'),
   updateTierAccount: (tenant) => ({ name: saleOf(tenant) }),
   createTierAccountRequest: accountChange,
@@ -111,14 +117,33 @@ const QUERIES: Record<string, (tenant: Tenant) => string> = {
   getInquiryForm: ({ form_code }) => `?code=${form_code}`,
 }
 
+/** A license that an order holds. */
+async function deliveredLicense (tenant: Tenant, external_id: string): Promise<string> {
+  const order = await byVendor(tenant)('POST', '/v1/orders', newOrder(tenant, external_id))
+  return order['line_items'][0].licenses[0].id
+}
+
+/** Another secret of the tenant's source; there may be ten, and those that were made before are not needed. */
+async function freshSecret (tenant: Tenant): Promise<string> {
+  const url = `/v1/payment-sources/${tenant.ids['payment-sources'] ?? ''}/secrets`
+  const [, ...older] = (await tenant.call('GET', url)).json<Array<{ id: string }>>()
+  for (const { id } of older) await tenant.call('DELETE', `${url}/${id}`)
+  return made(byVendor(tenant), url, {})
+}
+
 /** What can be done to a thing once only gets a new one each time. */
 const ONCE: Record<string, (tenant: Tenant, n: number) => Promise<string>> = {
   revokeApiKey: async (tenant) => made(byVendor(tenant), '/v1/api-keys', { name: tenant.name, permissions: ['events:read'] }),
   deletePaymentSource: async (tenant) => made(byVendor(tenant), '/v1/payment-sources', { kind: 'standard-webhooks', name: tenant.name }),
+  addPaymentSourceSecret: async (tenant) => made(byVendor(tenant), '/v1/payment-sources', { kind: 'standard-webhooks', name: tenant.name }),
+  deletePaymentSourceSecret: async (tenant) => freshSecret(tenant),
   refundOrder: async (tenant, n) => made(byVendor(tenant), '/v1/orders', newOrder(tenant, `${tenant.name}-refund-${n}`)),
   cancelOrder: async (tenant, n) => made(byVendor(tenant), '/v1/orders', newOrder(tenant, `${tenant.name}-cancel-${n}`)),
   releaseHold: async (tenant) => made(byVendor(tenant), '/v1/holds', holdOf(tenant.product_ref)),
   withdrawLicense: async ({ in_stock }) => in_stock.pop() ?? '',
+  replaceLicense: async (tenant, n) => deliveredLicense(tenant, `${tenant.name}-replace-${n}`),
+  revokeLicense: async (tenant, n) => deliveredLicense(tenant, `${tenant.name}-revoke-${n}`),
+  cancelRecall: async (tenant) => freshRecall(byVendor(tenant), tenant.name),
   deleteProduct: async (tenant, n) => made(byVendor(tenant), '/v1/products', newProduct(tenant, n)),
   deleteItem: async (tenant, n) => made(byVendor(tenant), below(tenant, 'items'), newItem(tenant, n)),
   deleteParameter: async (tenant, n) => made(byVendor(tenant), below(tenant, 'parameters'), newParameter(tenant, n)),
