@@ -29,8 +29,8 @@ export interface Checking {
 
 /** What a vendor set for one payment source. */
 export interface SourceOptions {
-  /** the checkout's own name of an article → the id or an external id of a product here; before all other ways to find it */
-  product_map?: Record<string, string>
+  /** the checkout's own name of an article → the id or an external id of a product here; before all other ways to find it. Null: no license goes with it */
+  product_map?: Record<string, string | null>
   /** of the checkout's API, where it is not the checkout's usual one */
   api_url?: string
   /** whether there is a key to the checkout's API */

@@ -8,8 +8,9 @@ type Line = TranslatedOrder['line_items'][number]
 export type NamedLine = Omit<Line, 'product'> & { product: string }
 
 /**
- * The one name of each line's product: what the source's map makes of one of its names, else the first of them that is known here. The
- * database is asked only where a line has several, and once for all lines.
+ * The one name of each line's product: what the source's map makes of one of its names, else the first of them that is known here. A line whose
+ * name is mapped to null is left out: the shop sells it, and no license goes with it. The database is asked only where a line has several names,
+ * and once for all lines.
  *
  * @throws Problem product-not-found  none of several is known; one alone is looked up when the order is placed
  */
@@ -17,18 +18,19 @@ export async function findProducts (db: Reader, account_id: string, lines: reado
   const candidates = lines.map(({ product }) => {
     const names = [product].flat()
     const mapped = names.find((name) => Object.hasOwn(product_map, name))
-    return mapped === undefined ? [...new Set(names)] : [product_map[mapped] as string]
+    return mapped === undefined ? [...new Set(names)] : [product_map[mapped] ?? null]
   })
-  const open = [...new Set(candidates.filter((names) => names.length > 1).flat())]
+  const open = [...new Set(candidates.filter((names) => names.length > 1).flat())] as string[]
   const known = open.length === 0
     ? []
     : await db.selectFrom('product_refs').select('ref').where('account_id', '=', account_id).where('ref', 'in', open).execute()
   const refs = new Set(known.map(({ ref }) => ref))
-  return lines.map((line, index) => {
+  return lines.flatMap((line, index) => {
+    if (candidates[index]?.[0] === null) return []
     const names = candidates[index] as string[]
     const product = names.length === 1 ? names[0] : names.find((name) => refs.has(name))
     if (product === undefined) throw unknown(index, names)
-    return { ...line, product }
+    return [{ ...line, product }]
   })
 }
 

@@ -91,6 +91,11 @@ async function takeIn (doors: Doors, source: Source, event: SourceEvent, said: A
   const order = paid.order()
   head.ref = order.external_id
   const line_items = await findProducts(doors.db, source.account_id, order.line_items, source.options)
+  if (line_items.length === 0) {
+    const reason = 'line_items: the source\'s product_map says of each that no license goes with it'
+    await inTransaction(doors.db, (trx) => keepEvent(trx, source, event, { ...head, status: 'ignored', reason }))
+    return { status: 'ignored', reason }
+  }
   const read = readOrder({ ...order, line_items }, { source_id: source.id, mode: source.mode, paid_at: paid.occurred_at })
   if (changes.length > 0) await inTransaction(doors.db, (trx) => takeChanges(trx, source, event, { changes, head, is_all: false }))
   const { sent_at: _sent_at, received_at: _received_at, ...received } = event

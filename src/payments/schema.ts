@@ -18,10 +18,10 @@ const Secret = Type.String({
 const MAPPED_MAX = 1000
 const NETWORKS_MAX = 100
 const settings = {
-  product_map: Type.Record(Type.String({ minLength: 1, maxLength: 255 }), Type.String({ minLength: 1, maxLength: 255 }), {
+  product_map: Type.Record(Type.String({ minLength: 1, maxLength: 255 }), Nullable(Type.String({ minLength: 1, maxLength: 255 })), {
     maxProperties: MAPPED_MAX,
-    description: 'What the checkout calls an article → the id or an external id of a product here. Goes before every other way to find the product',
-    examples: [{ price_1NQ2sdfK: 'sku-pro' }],
+    description: 'What the checkout calls an article → the id or an external id of a product here. Goes before every other way to find the product. Null: no license goes with it, its lines are left out',
+    examples: [{ price_1NQ2sdfK: 'sku-pro', 'T-SHIRT': null }],
   }),
   api_url: Type.String({ minLength: 1, maxLength: 500, description: 'Where the checkout\'s API is, if not at its usual place', examples: ['https://api.example.com'] }),
   tolerance_s: Type.Integer({ minimum: 1, maximum: 604_800, description: 'How old, and how far in the future, a signed time may be. Seconds. Only of checkouts that sign a time', examples: [300] }),
@@ -59,7 +59,7 @@ const sourceFields = {
   name: Type.String(),
   mode: OneOf(MODES),
   url: Type.String({ description: 'Where the checkout posts its webhooks', examples: ['https://licenses.example.com/v1/payments/PS-19ab3c4d5e6f0a1b2c3d4e5f607'] }),
-  product_map: Type.Record(Type.String(), Type.String(), { description: 'What the checkout calls an article → the id or an external id of a product here' }),
+  product_map: Type.Record(Type.String(), Nullable(Type.String()), { description: 'What the checkout calls an article → the id or an external id of a product here' }),
   api_url: Nullable(Type.String()),
   tolerance_s: Nullable(Type.Integer()),
   on_dispute: OneOf(['hold', 'none']),

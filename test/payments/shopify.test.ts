@@ -5,6 +5,7 @@ import t from 'tap'
 import type { Fact } from '../../src/payments/checkout.js'
 import { shopify } from '../../src/payments/shopify.js'
 import { assertInvariants } from '../support/invariants.js'
+import { until } from '../support/until.js'
 import { stockOf } from '../support/vendor.js'
 import type { Message } from '../support/webhooks.js'
 import { bodyOf } from './bodies.js'
@@ -205,5 +206,30 @@ t.test('in parts', async (t) => {
   t.match(await orderOf(shop, order_id), { status: 'partially_refunded' })
   t.match(await stockOf(shop.call, shop.pool_id), { allocated: 2 })
   t.match(await shop.send(payload('orders/paid', order({ ...purchase, id: '9002' }, { test: true }))), { status: 202, json: { status: 'failed', reason: /^mode: is test/ } })
+  await assertInvariants(t, shop.db)
+})
+
+// Guarantee: what the shop sells beside licenses keeps no license back, once the source's map says so; before that, the order is kept.
+t.test('a basket with other things', async (t) => {
+  const shop = await shopOf(t, sender)
+  const shirt = { ...ORDER.line_items[0], id: 99, sku: 'T-SHIRT', variant_id: 1, product_id: 2 }
+  const basket = order(purchase)
+  const mixed = { ...basket, line_items: [shirt, ...basket['line_items'] as Json[]] }
+  const { json } = await shop.send(payload('orders/paid', mixed))
+  t.match(json, { status: 'failed', reason: /^line_items\.0\.product: .*"T-SHIRT"/ })
+  const changed = await shop.call('PUT', `/v1/payment-sources/${shop.source.id}`, { product_map: { 'T-SHIRT': null } })
+  t.match(changed.json(), { product_map: { 'T-SHIRT': null } })
+  const replayed = (await shop.call('POST', `/v1/payment-events/${String(json['id'])}/replay`)).json<Json>()
+  t.match(replayed, { status: 'processed' })
+  t.match(await orderOf(shop, replayed['order_id']), { fulfillment_status: 'fulfilled', line_items: { length: 1, 0: { external_id: String(LINE), quantity: 3 } } })
+  const refund_line_items = [{ ...REFUND.refund_line_items[0], line_item_id: 99 }]
+  await shop.send(payload('refunds/create', refund({ id: '9001', quantity: 1 }, { refund_line_items })))
+  t.match(await orderOf(shop, replayed['order_id']), { status: 'partially_refunded', fulfillment_status: 'fulfilled' }, 'a shirt that is sent back takes no license')
+  const alone = { ...order({ ...purchase, id: '9002' }), line_items: [shirt] }
+  const ignored = await until('the map to be known, within a second', async () => {
+    const answer = await shop.send(payload('orders/paid', alone))
+    return answer.json['status'] === 'ignored' && answer
+  })
+  t.match(ignored, { status: 202, json: { order_id: null, reason: /no license goes with it/ } })
   await assertInvariants(t, shop.db)
 })
