@@ -83,6 +83,7 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
     genReqId: () => randomUUID(),
     schemaController,
     bodyLimit: BODY_BYTES_MAX,
+    trustProxy: config.trusted_proxies.length > 0 && [...config.trusted_proxies],
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 255 },
     http: { headersTimeout: config.request_timeout_ms, requestTimeout: 0, connectionsCheckingInterval: CHECK_INTERVAL_MS },
     return503OnClosing: false, // what arrives on an open connection while closing is served, and the connection closed

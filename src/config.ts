@@ -25,6 +25,8 @@ export interface Config {
   log_level: string
   /** undefined: made once and kept under data_dir, on the embedded default only */
   latchkey_keys: string | undefined
+  /** CIDR networks of proxies in front, whose X-Forwarded-For is believed */
+  trusted_proxies: readonly string[]
   request_timeout_ms: number
   /** a vendor that lists requests by nothing is answered the pending ones */
   requests_default_pending: boolean
@@ -102,6 +104,7 @@ export function readConfig (env: NodeJS.ProcessEnv = process.env): Config {
     public_url: (url(env, 'PUBLIC_URL', ['http', 'https']) ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`).replace(/\/+$/, ''),
     log_level,
     latchkey_keys: env['LATCHKEY_KEYS'] || undefined,
+    trusted_proxies: networks(env, 'TRUSTED_PROXIES', []),
     request_timeout_ms: integer(env, 'REQUEST_TIMEOUT_MS', 15_000, 100, 600_000),
     requests_default_pending: env['REQUESTS_DEFAULT_PENDING'] !== 'off',
     delivery_lease_ms: integer(env, 'DELIVERY_LEASE_MS', 20_000, 1000, 600_000),

@@ -4,8 +4,9 @@ import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config.js'
 import { findProducts } from '../../src/payments/find-products.js'
 import { startWorker } from '../../src/worker.js'
+import { testApp } from '../support/app.js'
 import { assertInvariants } from '../support/invariants.js'
-import { keys, makePool, makeProduct, stockOf, type Call } from '../support/vendor.js'
+import { callsOf, keys, makePool, makeProduct, stockOf, type Call } from '../support/vendor.js'
 import { messageOf, postMessage, withHeader, type Message } from '../support/webhooks.js'
 import { checkout, paid, state, type Checkout } from './support.js'
 
@@ -106,6 +107,14 @@ t.test('allowed networks', async (t) => {
   for (const [networks, status] of [[['10.0.0.0/8'], 401], [['10.0.0.0/8', '127.0.0.0/8'], 200], [['::1/128'], 401], [[], 200]] as const) {
     const source = await makeSource(shop.call, { allowed_networks: networks })
     t.equal((await postMessage(shop.port, source.id, messageOf(source.secret, JSON.stringify(paid('A-1'))))).status, status, networks.join())
+  }
+  for (const [proxies, status] of [['', 401], ['127.0.0.0/8', 200], ['192.0.2.0/24', 401]] as const) {
+    const behind = await testApp(t, { TRUSTED_PROXIES: proxies })
+    const source = await makeSource(callsOf(behind.app, behind.vendor), { allowed_networks: ['203.0.113.0/24'] })
+    const { headers, body } = messageOf(source.secret, '{"type":"x"}')
+    const named = Object.fromEntries(headers.flatMap((name, n) => n % 2 === 0 ? [[name, headers[n + 1]]] : []))
+    const answer = await behind.app.inject({ method: 'POST', url: `/v1/payments/${source.id}`, headers: { ...named, 'x-forwarded-for': '203.0.113.7' }, payload: body })
+    t.equal(answer.statusCode, status === 200 ? 202 : 401, `behind a proxy, trusted: ${proxies}`)
   }
 })
 
