@@ -30,9 +30,12 @@ export async function importCommand (config: Config, { from, pool_id, file, with
     const before = await stock()
     const source = path.basename(file)
     const progress = showProgress(`importing ${source}`, bytes)
-    const open = (): AsyncIterable<Buffer> => {
+    const open = async function * (): AsyncGenerator<Buffer> {
       let read = 0
-      return createReadStream(file).on('data', (chunk) => { progress.at(read += chunk.length) })
+      for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+        progress.at(read += chunk.length)
+        yield chunk
+      }
     }
     const report = await importFile({ db, keyring, account_id: pool.account_id, pool_id, importer, open, source, with_sold, dry_run })
     progress.end()
