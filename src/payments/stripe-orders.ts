@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox'
+import { Type, type Static, type TProperties } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Nullable } from '../plugins/schema.js'
 import { checked } from './checked.js'
@@ -11,29 +11,27 @@ import { exponentOf } from './minor-units.js'
 const EXPONENTS = new Map([['ISK', 2], ['UGX', 2], ['MGA', 0]])
 const LINES_MAX = 100
 
-const Maybe = <T>(schema: object) => Type.Optional(Nullable(Type.Unsafe<T>(schema)))
 /** An id, or the whole object where the event has it expanded. */
 type Reference = string | { id: string }
-const MaybeReference = Maybe<Reference>({ type: ['string', 'object'] })
-export const MaybeMetadata = Maybe<Record<string, unknown>>({ type: 'object' })
+const reference = { type: ['string', 'object', 'null'], properties: { id: { type: 'string' } }, required: ['id'] }
+export const MaybeReference = Type.Optional(Type.Unsafe<Reference | null>(reference))
+export const MaybeMetadata = Type.Optional(Type.Unsafe<Record<string, unknown> | null>({ type: ['object', 'null'] }))
 const Amount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
 
-const Price = Maybe<{ id?: string, product?: Reference | null, lookup_key?: string | null }>({ type: 'object' })
+const Maybe = <P extends TProperties>(properties: P) => Type.Optional(Nullable(Type.Object(properties)))
 const Line = Type.Object({
   id: Id,
   quantity: Type.Optional(Nullable(Quantity)),
   amount_total: Type.Optional(Amount),
   amount: Type.Optional(Type.Integer()),
-  price: Price,
-  pricing: Maybe<{ price_details?: { price: Reference, product: string } | null }>({ type: 'object' }),
+  price: Maybe({ id: MaybeText, product: MaybeReference, lookup_key: MaybeText }),
+  pricing: Maybe({ price_details: Maybe({ price: MaybeReference, product: MaybeText }) }),
 })
 const LinesShape = Type.Object({ data: Type.Array(Line), has_more: Type.Optional(Type.Boolean()) })
 const Lines = Compile(LinesShape)
 
-type Place = Partial<Record<'city' | 'country' | 'line1' | 'line2' | 'postal_code', string | null>> | null | undefined
-const Address = Maybe<Place>({ type: 'object' })
-type Fields = Partial<Record<'email' | 'name' | 'phone' | 'business_name', string | null>>
-const Details = Maybe<Fields & { address?: Place }>({ type: 'object' })
+const Address = Maybe({ city: MaybeText, country: MaybeText, line1: MaybeText, line2: MaybeText, postal_code: MaybeText })
+const Details = Maybe({ email: MaybeText, name: MaybeText, phone: MaybeText, business_name: MaybeText, address: Address })
 
 const SessionShape = Type.Object({
   id: Id,
@@ -65,7 +63,7 @@ const Invoice = Compile(Type.Object({
   customer_address: Address,
   metadata: MaybeMetadata,
   lines: LinesShape,
-  parent: Maybe<{ subscription_details?: { subscription: Reference, metadata?: Record<string, unknown> | null } | null }>({ type: 'object' }),
+  parent: Maybe({ subscription_details: Maybe({ subscription: MaybeReference, metadata: MaybeMetadata }) }),
 }))
 const Payment = Type.Object({ payment: Type.Object({ payment_intent: MaybeReference }) })
 const PaidInvoice = Compile(Type.Object({ payments: Type.Object({ data: Type.Array(Payment) }) }))
@@ -87,7 +85,7 @@ export function sessionMeans (object: unknown, { answers = {}, options }: Told):
   const session = checked(Session, object, 'data.object')
   if (session.mode === 'setup') return ignored('data.object.mode: a session that only saves a way to pay sells nothing')
   if (session.payment_status === 'unpaid') return ignored('data.object.payment_status: is not paid yet; waits for checkout.session.async_payment_succeeded')
-  const isNamed = session.metadata?.['latchkey_products'] !== undefined || session.line_items !== undefined
+  const isNamed = (session.metadata?.['latchkey_products'] ?? '') !== '' || session.line_items !== undefined
   const invoice_id = session.payment_intent === null || session.payment_intent === undefined ? idOf(session.invoice) : undefined
   const lines: Lookup = { name: 'line_items', path: `/v1/checkout/sessions/${encodeURIComponent(session.id)}/line_items?limit=${LINES_MAX}` }
   const lookups = isNamed ? [] : [lines]
@@ -201,6 +199,6 @@ function otherNames (external_id: string | number, ...names: Array<string | numb
   return [...new Set(namesOf(...names))].filter((name) => name !== external_id)
 }
 
-function placeOf (address: Place) {
+function placeOf (address: Static<typeof Address> | undefined) {
   return { country: address?.country, city: address?.city, zip: address?.postal_code, address: [address?.line1, address?.line2].filter(Boolean).join(', ') }
 }

@@ -4,10 +4,10 @@ import { readMoment } from '../orders/to-paid-order.js'
 import { parseJson } from '../plugins/json-body.js'
 import { checked } from './checked.js'
 import type { Checkout, OrderChange, SourceOptions, StoredWebhook } from './checkout.js'
-import { Currency, Id, listOf, MaybeText, tiesOf } from './foreign.js'
+import { Currency, fault, Id, listOf, MaybeText, tiesOf } from './foreign.js'
 import { ignored, type Meaning } from './meaning.js'
 import { assertSigned, eventKeyOf, fieldsOf, freshMoment, headerOf, hmac } from './signatures.js'
-import { amountOf, idOf, intentMeans, invoiceMeans, MaybeMetadata, sessionMeans } from './stripe-orders.js'
+import { amountOf, idOf, intentMeans, invoiceMeans, MaybeMetadata, MaybeReference, sessionMeans } from './stripe-orders.js'
 
 // Stripe signs `t.body` with HMAC-SHA-256, and its key is the whole secret, whsec_ and all. Its libraries bound the age only one way.
 const SIGNATURE = 'stripe-signature'
@@ -15,19 +15,20 @@ const TOLERANCE_MS = 300_000
 const API_VERSION = '2026-10-28.endive' // whose answers the look-ups were written for
 
 const Amount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
-const Reference = Type.Optional(Type.Unsafe<string | { id: string } | null>({ type: ['string', 'object', 'null'] }))
 const Envelope = Compile(Type.Object({
   type: Type.String({ minLength: 1, maxLength: 255 }),
   created: Type.Integer({ minimum: 0, maximum: 253_402_300_799 }),
   livemode: Type.Boolean(),
   data: Type.Object({ object: Type.Object({}) }),
 }))
-const Unpaid = Compile(Type.Object({ id: Id, payment_intent: Reference, metadata: MaybeMetadata }))
-const Charge = Compile(Type.Object({ id: Id, payment_intent: Reference, currency: Currency, amount_refunded: Amount, refunded: Type.Boolean() }))
+const Unpaid = Compile(Type.Object({ id: Id, payment_intent: MaybeReference, metadata: MaybeMetadata }))
+const Charge = Compile(Type.Object({ id: Id, payment_intent: MaybeReference, currency: Currency, amount_refunded: Amount, refunded: Type.Boolean() }))
 const Refund = Compile(Type.Object({
-  id: Id, payment_intent: Reference, charge: Reference, currency: Currency, amount: Amount, status: MaybeText, metadata: MaybeMetadata,
+  id: Id, payment_intent: MaybeReference, charge: MaybeReference, currency: Currency, amount: Amount, status: MaybeText, metadata: MaybeMetadata,
 }))
-const Dispute = Compile(Type.Object({ id: Id, payment_intent: Reference, charge: Reference, currency: Currency, amount: Amount, status: Type.String() }))
+const Dispute = Compile(Type.Object({
+  id: Id, payment_intent: MaybeReference, charge: MaybeReference, currency: Currency, amount: Amount, status: Type.String(),
+}))
 
 type Read = (object: unknown, told: Pick<StoredWebhook, 'answers'> & { options: SourceOptions }) => Meaning
 
@@ -71,8 +72,11 @@ export const stripe: Checkout = {
   },
 }
 
+/** The payment that a later event is about, or its charge. */
 function ref (...names: Array<string | { id: string } | null | undefined>): string {
-  return names.map(idOf).find((name) => name !== undefined) ?? ''
+  const name = names.map(idOf).find((one) => one !== undefined)
+  if (name === undefined) throw fault('data.object.payment_intent', 'is needed, or a charge: there is no telling which order this is of')
+  return name
 }
 
 /** Of a session or a payment that will not be paid any more. */

@@ -198,7 +198,8 @@ t.test('refunds and disputes', async (t) => {
     [eventOf('toString', {}), { kind: 'ignored' }],
   ]
   for (const [event, expected] of cases) t.match(changeIn(read(event)), expected, `${event.type} ${JSON.stringify(expected)}`)
-  for (const event of [{}, { type: 'charge.refunded' }, [], 7, { ...charge(bought), created: -1 }, charge(bought, { amount_refunded: '4900' }), charge(bought, { id: null })]) t.throws(() => changeIn(read(event as object)))
+  for (const event of [{}, { type: 'charge.refunded' }, [], 7, { ...charge(bought), created: -1 }, charge(bought, { amount_refunded: '4900' }), charge(bought, { id: null }), refund('refund.created', bought, { payment_intent: null, charge: null }),
+    session(bought, { payment_intent: { no: 'id' } }), session(bought, { customer_details: { email: 7 } })]) t.throws(() => { const fact = read(event as object); changeIn(fact); orderIn(fact) })
 })
 
 // Guarantee: over the wire a dispute holds, gives back or takes away what was bought, and a refund that fails gives it back.
