@@ -9,12 +9,13 @@ import { checkInvariants } from '../../src/fsck/invariants.js'
 import { revealLicense } from '../../src/licenses/reveal.js'
 import type { NewFact } from '../../src/orders/facts.js'
 import { findUnsettled, settleFacts } from '../../src/orders/adopt-facts.js'
+import { placeWithin } from '../../src/orders/place-within.js'
 import { Problem } from '../../src/problems.js'
 import { testDatabase } from '../support/database.js'
 import { poolOf, productOf, vendorShop, type Shop, type Stocked } from '../support/fixtures.js'
 import { assertInvariants } from '../support/invariants.js'
 import { at, pay, pictureOf, say, type Line } from './facts.js'
-import { held, inStock, keys, range, restock, setPool } from './support.js'
+import { arrivalOf, held, inStock, keys, range, restock, setPool } from './support.js'
 
 const SEED = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 
@@ -280,6 +281,25 @@ t.test('what is said before the order is paid', async (t) => {
   for (const order of found) await inTransaction(db, (trx) => settleFacts(trx, order))
   t.match(await pictureOf(db, late), { status: 'cancelled', held: [] })
   t.same(await findUnsettled(db), [])
+  await assertInvariants(t, db)
+})
+
+// Guarantee: the fast way of taking orders in leaves to the careful one what facts wait for, or another name is known of; and writes the names of the others.
+t.test('the plain statement', async (t) => {
+  const shop = await shopOf(t)
+  const { db } = shop
+  const product = await productOf(shop)
+  await poolOf(shop, product, keys(5))
+  const place = async (external_id: string, refs: string[]) =>
+    inTransaction(db, (trx) => placeWithin(trx, arrivalOf(shop, [[product, 1]], external_id, { refs, paid_at: at(0), total_amount: 70 })))
+  for (const [n, ref] of ['A-1', 'pay_2'].entries()) await say(shop, `c${n}`, { ...fact('cancelled', 1), ref })
+  for (const [external_id, refs] of [['A-1', []], ['A-2', ['pay_0', 'pay_2']]] as Array<[string, string[]]>) {
+    t.match(await pictureOf(db, (await place(external_id, refs)).id), { status: 'cancelled', held: [] }, external_id)
+  }
+  const { id } = await place('A-3', ['pay_3', 'A-3', 'pay_3'])
+  t.same((await place('pay_3', [])).id, id, 'it has that name already')
+  t.equal(await say(shop, 'r', { ...fact('refunded', 1, { amount: 70 }), ref: 'pay_3' }), id)
+  t.match(await pictureOf(db, id), { status: 'refunded', refunded_amount: '70' })
   await assertInvariants(t, db)
 })
 
