@@ -39,7 +39,7 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
   ['nobody imports the verbs of deliveries but plan, replan and wake; routes may resend', ({ from, to }) =>
     isVerb(to) && folder(to) === 'deliveries' && folder(from) !== 'deliveries' && from !== 'worker.ts' && !calledInTransaction.includes(to) &&
     !(isRoutes(from) && to === 'deliveries/resend.ts')],
-  ['accounts, products, pools, licenses, orders and deliveries know no checkout', ({ from, to }) => folder(to) === 'payments' && !['payments', ''].includes(folder(from))],
+  ['accounts, products, pools, licenses, orders and deliveries know no checkout', ({ from, to }) => folder(to) === 'payments' && !['payments', 'commands', ''].includes(folder(from))],
   ['verbs know no plugin, except that payments/ and webhooks/call-validator.ts read and check JSON with them', ({ from, to }) =>
     isVerb(from) && folder(to) === 'plugins' && !(folder(from) === 'payments' && ['plugins/json-body.ts', 'plugins/validation.ts', 'plugins/schema.ts'].includes(to)) &&
     !(from === 'webhooks/call-validator.ts' && to === 'plugins/json-body.ts')],
