@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { Reader } from '../database/connect.js'
 import { invalid } from '../problems.js'
 import { hostOf, mayBeCalled } from '../webhooks/address.js'
-import { PARAMETERS, type NewSupply } from './schema.js'
+import { PARAMETERS, PARAMETERS_OF_RENEWALS, type NewSupply } from './schema.js'
 
 type SupplyType = NewSupply['type']
 
@@ -38,7 +38,7 @@ function faultsOfUrl (text: string, modes: readonly string[], allowed_networks: 
 
 /** Two parameters must not be sent by one name. */
 function faultsOfNames (names: Readonly<Record<string, string | undefined>>): string[] {
-  const sent = [...PARAMETERS.filter((name) => names[name] === undefined), ...Object.values(names)]
+  const sent = [...[...PARAMETERS, ...PARAMETERS_OF_RENEWALS].filter((name) => names[name] === undefined), ...Object.values(names)]
   return [...new Set(sent.filter((name, i) => sent.indexOf(name) !== i))].map((name) => `names: two parameters would be sent as ${name}`)
 }
 

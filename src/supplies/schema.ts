@@ -7,17 +7,19 @@ export const BEHAVIOURS = ['succeed', 'stall', 'fail_temporarily', 'fail_fatally
 export const SUPPLY_ORDER_STATUSES = ['planned', 'calling', 'done', 'given_up', 'cancelled'] as const
 const MODES = ['live', 'test'] as const
 
-/** The parameters of a call, in their order. Those of {@link PARAMETERS_ON_DEMAND} are sent only where they are named. */
+/** The parameters of a call, in their order; the second ones only of lines that renew others, the last ones only where they are named. */
 export const PARAMETERS = ['Order', 'Item', 'ID', 'Quantity', 'Order_sum', 'Currency', 'Zone'] as const
+export const PARAMETERS_OF_RENEWALS = ['Subscription_ID', 'Subscription_period', 'Key_first_renew', 'Key_last_renew'] as const
 export const PARAMETERS_ON_DEMAND = ['Unit', 'Fullname', 'Email', 'Company', 'Locale'] as const
-export type ParameterName = typeof PARAMETERS[number] | typeof PARAMETERS_ON_DEMAND[number]
+const ALL_PARAMETERS = [...PARAMETERS, ...PARAMETERS_OF_RENEWALS, ...PARAMETERS_ON_DEMAND] as const
+export type ParameterName = typeof ALL_PARAMETERS[number]
 
 /** Waiting longer for one answer helps nobody; what takes long answers with a temporary error. */
 export const TIMEOUT_S_MAX = 60
 export const TIMEOUT_S_DEFAULT = 30
 export const STEPS_MAX = 10
 
-const Names = Strict(Object.fromEntries([...PARAMETERS, ...PARAMETERS_ON_DEMAND].map((name) =>
+const Names = Strict(Object.fromEntries(ALL_PARAMETERS.map((name) =>
   [name, Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9_.\\-]+$' }))])), {
   description: `By what name a parameter is sent where it is another than its own. ${PARAMETERS_ON_DEMAND.join(', ')} are sent only if they are named here`,
   examples: [{ Order: 'order_no', Email: 'mail' }],

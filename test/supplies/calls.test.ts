@@ -6,7 +6,8 @@ import { Webhook } from 'standardwebhooks'
 import t from 'tap'
 import { assertInvariants } from '../support/invariants.js'
 import { until } from '../support/until.js'
-import { demands, eventsOf, isFulfilled, order, scene, SECRET, supplied, webService, work } from './support.js'
+import { load } from '../support/vendor.js'
+import { demands, eventsOf, isFulfilled, order, scene, SECRET, supplied, webService, work, type Received } from './support.js'
 
 // Guarantee: a line that its pool cannot cover gets its licenses from the vendor's service, one call a unit or one for the line, in one mail, and the counts of
 // the pool hold; the call is what docs/supplies.md says, byte for byte.
@@ -35,6 +36,21 @@ t.test('a call for each unit, and one for the line', async (t) => {
     t.ok((await eventsOf(it, id)).includes('order.fulfilled'))
     await assertInvariants(t, it.db)
   }
+})
+
+// Guarantee: the call for a line that renews another says of which subscription it is, and hands over the licenses that the customer has had.
+t.test('a renewal', async (t) => {
+  const it = await scene(t)
+  await load(it.call, it.pool_id, ['ABCD-FIRST-1', 'ABCD-FIRST-2'])
+  const first = await order(it, 2)
+  await supplied(it, webService(it))
+  work(t, it)
+  const line_items = [{ product: 'sku-pro', quantity: 1, unit_amount: 4900, period: 'P1Y' }]
+  await isFulfilled(it, await order(it, 1, { parent: first, line_items }))
+  const { body } = it.service.received[0] as Received
+  const keys = 'ABCD-FIRST-1\\nABCD-FIRST-2'
+  t.ok(body.endsWith(`,"Zone":"","Subscription_ID":"${first}-1","Subscription_period":"P1Y","Key_first_renew":"${keys}","Key_last_renew":"${keys}"}`), body)
+  await assertInvariants(t, it.db)
 })
 
 /** A port that nobody listens on, for a program that cannot be told to find one. */
