@@ -32,10 +32,10 @@ create table hold_lines (
   number integer not null,                      -- from 1, in the order of the request
   external_id text not null,
   product_id text not null,
-  pool_id text not null,
+  pool_id text not null,                        -- '' where nothing is to be held
   quantity integer not null constraint hold_lines_quantity check (quantity between 1 and 10000),
-  slots integer not null constraint hold_lines_slots check (slots between 1 and quantity),
-                                                -- how many licenses it holds while it is open
+  slots integer not null constraint hold_lines_slots check (slots between 0 and quantity),
+                                                -- how many licenses it holds while it is open; none of a product that is only a mail
   primary key (account_id, hold_id, number),
   constraint hold_lines_once unique (account_id, hold_id, external_id),
   foreign key (account_id, hold_id) references holds (account_id, id)

@@ -26,7 +26,7 @@ export const holdChecks: readonly Check[] = [
     broken: sql`
       select h.id from holds h left join hold_lines l on l.account_id = h.account_id and l.hold_id = h.id
       left join pools p on p.account_id = l.account_id and p.id = l.pool_id
-      where p.mode is distinct from h.mode or l.slots not in (1, l.quantity)`,
+      where case l.pool_id when '' then l.slots <> 0 else p.mode is distinct from h.mode or l.slots not in (1, l.quantity) end`,
   }, {
     name: 'a committed hold has its order',
     over: 'holds',

@@ -9,6 +9,7 @@ export const AVAILABLE_MAX = 1000
 
 interface Counted {
   product_id: string
+  is_informational: boolean
   told: 'exact' | 'coarse'
   pool_id: string | null
   on_shortage: 'backorder' | 'partial' | 'fail' | null
@@ -28,7 +29,7 @@ export async function findAvailability (
   db: Reader, { account_id, product, currency, mode }: { account_id: string, product: string, currency: string, mode: Mode }
 ) {
   const { rows: [row] } = await sql<Counted>`
-    select f.product_id, i.availability as told, p.id as pool_id, p.on_shortage, p.quantity_rule, p.low_stock_threshold,
+    select f.product_id, f.is_informational, i.availability as told, p.id as pool_id, p.on_shortage, p.quantity_rule, p.low_stock_threshold,
       (select count(*)::int from (
         select from stock s where s.account_id = p.account_id and s.pool_id = p.id and s.position > coalesce((
           select a.position from allocations a where a.account_id = p.account_id and a.pool_id = p.id order by a.position desc limit 1), 0) - ${sql.lit(MARK_WINDOW)}
@@ -47,6 +48,7 @@ export async function findAvailability (
     where f.account_id = ${account_id} and f.ref = ${product}`.execute(db)
   if (row === undefined) throw new Problem('product-not-found')
   const { product_id, told, on_shortage, quantity_rule, low_stock_threshold } = row
+  if (row.is_informational) return { product_id, mode, currency, availability: 'in_stock' as const, available: null, on_shortage: null, quantity_rule: null }
   const available = Math.min(AVAILABLE_MAX, Math.max(0, row.free - row.waiting))
   const is_low = low_stock_threshold !== null && available < low_stock_threshold
   const availability = available === 0 ? 'out_of_stock' as const : is_low ? 'low' as const : 'in_stock' as const

@@ -39,7 +39,7 @@ export async function createHold (
   const lines = routed.map((line, index) => {
     const { external_id = String(index + 1), quantity } = line_items[index] as typeof line_items[number]
     return { ...line, external_id, quantity }
-  }).filter((line) => line.slots > 0) // of what hands over a mail only there is nothing to hold
+  })
   checkLines(lines)
   const hold: Hold = { account_id, external_id, mode, currency, expires_in_s, actor, lines }
   for (let tries = 0; tries < TRIES_MAX; tries++) {

@@ -61,7 +61,7 @@ export const Availability = Type.Object({
     type: ['integer', 'null'],
     minimum: 0,
     maximum: 1000,
-    description: 'Licenses that the next order could have; 1000: that many or more. null: the product\'s `availability` is `coarse`',
+    description: 'Licenses that the next order could have; 1000: that many or more. null: the product\'s `availability` is `coarse`, or it is only a mail',
     examples: [42],
   }),
   on_shortage: Nullable(OneOf(['backorder', 'partial', 'fail'], { description: 'What an order gets beyond that: the policy of the pool. null: no pool serves it' })),

@@ -248,3 +248,18 @@ t.test('availability', async (t) => {
   const other = await callsOf(app, stranger)('GET', `/v1/products/${product_id}/availability?currency=EUR`)
   t.match(other.json(), { status: 404, error_code: 'PRD_001' })
 })
+
+// Guarantee: a product that is only a mail can be held with others, though there is nothing to be held, and is always in stock.
+t.test('a product that is only a mail', async (t) => {
+  const { db, call, hold, order } = await storefront(t, 2)
+  const { id } = (await call('POST', '/v1/products', { name: 'Course', external_ids: ['sku-mail'] })).json<Json>()
+  await call('PUT', `/v1/products/${id}/supplies`, [{ type: 'information', subject: 'Welcome', text: 'It begins soon.' }])
+  t.match((await call('GET', '/v1/products/sku-mail/availability?currency=EUR')).json(), { availability: 'in_stock', available: null })
+  const line_items = [{ product: 'sku-mail', quantity: 1 }, { product: 'sku-pro', quantity: 2 }]
+  const held = await hold(1, { line_items })
+  t.match(held, { statusCode: 201, line_items: [{ held: 0 }, { held: 2 }] })
+  const placed = await order('A-1', 1, { line_items, hold_id: held.id })
+  t.match(placed, { fulfillment_status: 'fulfilled', line_items: [{ licenses: [] }, { licenses: { length: 2 } }] })
+  t.same((placed['deliveries'] as Json[]).map((each) => each['reason']).sort(), ['information', 'order'])
+  await assertInvariants(t, db)
+})
