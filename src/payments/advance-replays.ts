@@ -23,13 +23,14 @@ async function claimReplay (db: Kysely<Database>): Promise<ClaimedReplay | undef
   return rows[0]
 }
 
+/** With those that a slice which was cut short has processed already: they are counted once, now. */
 async function nextEvents (db: Kysely<Database>, { account_id, id }: ClaimedReplay): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select e.id from payment_replays r join payment_events e on e.account_id = r.account_id and e.received_at between r.received_from and r.received_to
     where r.account_id = ${account_id} and r.id = ${id}
       and (r.cursor_id is null or (e.received_at, e.id) > (r.cursor_received_at, r.cursor_id))
       and (r.source_id is null or e.source_id = r.source_id) and (r.event_type is null or e.type = r.event_type)
-      and (r.event_status is null or e.status = r.event_status)
+      and (r.event_status is null or e.status = r.event_status or (e.status = 'processed' and e.processed_at >= r.created_at))
     order by e.received_at, e.id limit ${SLICE}`.execute(db)
   return rows.map((row) => row.id)
 }

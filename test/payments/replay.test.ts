@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t from 'tap'
+import { reconcileCommand } from '../../src/commands/reconcile.js'
 import { advanceReplays } from '../../src/payments/advance-replays.js'
 import { assertInvariants } from '../support/invariants.js'
 import { until } from '../support/until.js'
@@ -111,4 +114,27 @@ t.test('reconcile', async (t) => {
   await mend(shop, 1)
   await shop.call('POST', `/v1/payment-events/${String(failed['id'])}/replay`)
   t.match((await shop.call('POST', url, listed)).json(), { known: 3, kept: [{ external_id: 'A-4' }] })
+})
+
+// Guarantee: the command tells from a file which orders are not here, each once, and its exit code says so.
+t.test('latchkey reconcile', async (t) => {
+  const shop = await checkout(t)
+  await shop.send(paid('A-1'))
+  await shop.send(paid('A "2"'))
+  await shop.send(late('A-3'))
+  const config = { ...shop.config, database_url: shop.url, allow_unsafe_database: true }
+  const file = path.join(t.testdir(), 'ids.csv')
+  const run = async (text: string) => {
+    writeFileSync(file, text)
+    const [out, err] = [t.capture(console, 'log'), t.capture(console, 'error')]
+    const code = await reconcileCommand(config, { source_id: shop.source.id, file }).finally(() => { out.restore(); err.restore() })
+    return { code, lines: out.args().flat(), said: err.args().flat() }
+  }
+  t.strictSame(await run('A-1\r\n\n A-1 \n"A ""2""",49.00\n'), { code: 0, lines: [], said: ['2 ids: 2 are orders here, 0 are not'] })
+  const { code, lines } = await run('\ufeffA-1;x\nA-3\t7\nA-9')
+  t.equal(code, 1)
+  t.match(lines, ['A-9\tunknown', /^A-3\tfailed\tPE-\w+\tline_items\.0\.product: /])
+  await t.rejects(run('\n'), { message: /has no ids/ })
+  writeFileSync(file, 'A-1')
+  await t.rejects(reconcileCommand(config, { source_id: 'PS-0', file }), { message: 'there is no payment source PS-0' })
 })
