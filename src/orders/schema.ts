@@ -28,7 +28,7 @@ const lineFields = {
   external_id: Type.Optional(text(255, '1', 'Your id of the line, unique in the order; without one, its number from 1')),
   product: text(255, 'sku-pro', 'The id or an external id of a product'),
   quantity: Type.Integer({ minimum: 1, maximum: 10_000, examples: [2] }),
-  period: Type.Optional(Type.String({ pattern: '^P(?!$)([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,4}W)?([0-9]{1,5}D)?$', description: 'Of a renewal: what it pays for, ISO 8601', examples: ['P1Y'] })),
+  period: Type.Optional(Type.String({ minLength: 3, pattern: '^P([0-9]{1,4}Y)?([0-9]{1,4}M)?([0-9]{1,4}W)?([0-9]{1,5}D)?$', description: 'Of a renewal: what it pays for, ISO 8601', examples: ['P1Y'] })),
   unit_amount: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Minor units of the currency', examples: [4900] })),
 }
 const Amount = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Minor units of the currency', examples: [4900] })

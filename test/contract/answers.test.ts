@@ -14,16 +14,17 @@ import { requestOf } from './valid-requests.js'
 /** Fields of requests that answers show in another form: under another name, masked, completed, or as a moment in UTC. */
 const NOT_ECHOED = new Set([
   'product', 'product_id', 'type', 'unit', 'headers', 'jwt_secret', 'owner', 'default', 'quantity', 'period', 'provider', 'billing', 'customer', 'tier1', 'tier2', 'template_id', 'parameter',
+  'api_key', 'expires_in_s', 'expires_others_in_s',
 ])
 /** Of these a body is a deed, or the answer is another thing. */
 const NOT_SHOWN = [
-  'withdrawLicense', 'replaceLicense', 'revokeLicense', 'recallBatch', 'approveTierConfigRequest', 'failTierConfigRequest', 'assignTierConfigRequest', 'assignRequest', 'rotateWebhookSecret', 'pendRequest', 'createBillingRequest',
+  'refundOrder', 'cancelOrder', 'reconcilePaymentSource', 'withdrawLicense', 'replaceLicense', 'revokeLicense', 'recallBatch', 'approveTierConfigRequest', 'failTierConfigRequest', 'assignTierConfigRequest', 'assignRequest', 'rotateWebhookSecret', 'pendRequest', 'createBillingRequest',
 ]
 /**
- * Documented, and null in every answer here. Only the repeat of an Idempotency-Key could show a key that was revoked since, or a new webhook
- * that something has happened to. Nothing writes the last two yet.
+ * Documented, and null in every answer here. Only the repeat of an Idempotency-Key could show a key that was revoked since, a secret that
+ * another took over from, or a new webhook that something has happened to. Nothing writes the last two yet.
  */
-const ALWAYS_NULL = /^(ApiKeyWithSecret\.revoked_at|WebhookWithSecret\.(modified_|disabled_|earliest_|last_).*|Webhook\.last_success\.errors)$/
+const ALWAYS_NULL = /^(ApiKeyWithSecret\.revoked_at|PaymentSourceSecretWithSecret\.expires_at|WebhookWithSecret\.(modified_|disabled_|earliest_|last_).*|Webhook\.last_success\.errors)$/
 
 const isOfParameters = (value: unknown): value is Array<{ id: string }> => Array.isArray(value) && value.some((one) => typeof one === 'object' && ('value' in one || 'structured_value' in one || 'structured_error' in one))
 

@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { createApiKey } from '../../src/accounts/create-api-key.js'
 import { PERMISSIONS, type Permission } from '../../src/accounts/permissions.js'
 import { inTransaction } from '../../src/database/transaction.js'
+import { workOnRecall } from '../../src/recalls/work.js'
 import { testAccount, type TestAccount, type TestApp } from '../support/app.js'
 import type { Json } from '../support/sdk.js'
 import { callsOf, keys, orderOf, type Call } from '../support/vendor.js'
@@ -52,9 +53,12 @@ const customerOf = (name: string) => ({
 /** An order of the tenant's with every field that an order can have. */
 export function newOrder ({ name, product_ref }: Pick<Tenant, 'name' | 'product_ref'>, external_id: string): Record<string, unknown> {
   return orderOf(external_id, {
-    locale: 'de_DE', mode: 'live', paid_at: '2026-01-31T10:15:00.000Z', customer: customerOf(name), line_items: [{ external_id: `${name}-line`, product: product_ref, quantity: 2, unit_amount: 4900 }],
+    locale: 'de_DE', mode: 'live', paid_at: '2026-01-31T10:15:00.000Z', total_amount: 9800, customer: customerOf(name), line_items: [{ external_id: `${name}-line`, product: product_ref, quantity: 2, unit_amount: 4900 }],
   })
 }
+
+/** A range of time in which nothing was received. */
+export const NEVER = { received_from: '2999-01-01T00:00:00.000Z', received_to: '2999-01-02T00:00:00.000Z' }
 
 /** One license of a product. */
 export const holdOf = (product: string) => ({ currency: 'EUR', line_items: [{ product, quantity: 1 }], expires_in_s: 3600 })
@@ -118,12 +122,14 @@ export async function makeTenant (service: TestApp, name: string, hear: Hear = (
     accounts: account.account_id, 'api-keys': key.id, products: product.id, pools: pool.id, orders: order.id, holds: hold.id, payments: source.id, 'payment-sources': source.id, batches: batch['batch_id'], licenses: '', deliveries: '', events: '', 'payment-events': '',
   } as Record<string, string>
   ids['recalls'] = await freshRecall(made, name)
+  await inTransaction(service.db, (trx) => workOnRecall(trx, { account_id: account.account_id, id: ids['recalls'] as string })) // what it did about a license is in its items
+  ids['recalls/items'] = (await made('GET', `/v1/recalls/${ids['recalls']}/items`))[0]['license_id']
   const tenant: Tenant = { ...account, name, call, ids, product_ref, source_secret: source['secret'], in_stock: stock.map(({ id }) => id), made: 1, provider: { ...provider, call: callsOf(service.app, provider) }, form_code: '' }
   ids['licenses'] = tenant.in_stock.pop() as string
   const event = await service.app.inject(signed(tenant, { type: 'order.paid', data: newOrder(tenant, `${name}-2`) }))
   hear('POST', signed(tenant, '').url, undefined, event.statusCode, event.json())
   ids['payment-events'] = event.json<{ id: string }>().id
-  ids['payment-replays'] = (await made('POST', '/v1/payment-events/replay', { source_id: source.id, received_from: '2999-01-01T00:00:00Z', received_to: '2999-01-02T00:00:00Z' })).id
+  ids['payment-replays'] = (await made('POST', '/v1/payment-events/replay', { source_id: source.id, ...NEVER })).id
   ids['payment-sources/secrets'] = (await made('GET', `/v1/payment-sources/${source.id}/secrets`) as unknown as Array<{ id: string }>)[0]?.id as string
   ids['deliveries'] = (await made('GET', '/v1/deliveries') as unknown as Array<{ id: string }>)[0]?.id as string
   ids['supply-orders'] = await makeSupplyOrder(made, { name, product_ref })

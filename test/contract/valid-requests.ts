@@ -1,8 +1,9 @@
 // A valid request for every operation of the document, for who may make it.
+import { PARAMETERS, PARAMETERS_OF_RENEWALS, PARAMETERS_ON_DEMAND } from '../../src/supplies/schema.js'
 import type { Json } from '../support/sdk.js'
 import type { Operation } from './document.js'
 import { freshForm, freshRequest, freshSetup, newBillingRequest, newPurchase, newTierAccount, newWebhook, saleOf, shopOf } from './sale.js'
-import { freshRecall, holdOf, madeBy, mailTemplateOf, newOrder, signed, type Made, type Tenant, type ValidRequest } from './tenant.js'
+import { freshRecall, holdOf, madeBy, mailTemplateOf, NEVER, newOrder, signed, type Made, type Tenant, type ValidRequest } from './tenant.js'
 
 const letters = (n: number): string => [676, 26, 1].map((place) => String.fromCharCode(65 + Math.floor(n / place) % 26)).join('')
 const byVendor = ({ call }: Tenant): Made => madeBy(call)
@@ -30,6 +31,25 @@ const accountChange = (tenant: Tenant, n: number): Json => ({ type: 'update', ac
 const suspendDraft = (tenant: Tenant): Json => ({ type: 'suspend', status: 'draft', asset: { id: tenant.ids['assets'] } })
 const adminEmail = (tenant: Tenant): Json => ({ id: 'admin_email', value: `${saleOf(tenant).toLowerCase()}@example.com` })
 const inquiry = (tenant: Tenant): Json => ({ note: saleOf(tenant), asset: { params: [adminEmail(tenant)] } })
+const newSource = ({ name, product_ref }: Tenant): Json => ({
+  kind: 'standard-webhooks', name, mode: 'test', product_map: { [name]: product_ref, shirt: null }, api_url: `https://${name}.example.com`, tolerance_s: 60, on_dispute: 'none', allowed_networks: ['203.0.113.0/24'],
+})
+/** One of each type, with all that each can have but a secret. */
+const newSupplies = ({ name, ids }: Tenant): Json[] => [
+  { type: 'pool', modes: ['live'], pool_id: ids['pools'] },
+  {
+    type: 'web_service',
+    per: 'line',
+    url: `https://${name}.example.com/keys`,
+    method: 'GET',
+    encoding: 'utf-8',
+    names: Object.fromEntries([...PARAMETERS, ...PARAMETERS_OF_RENEWALS, ...PARAMETERS_ON_DEMAND].map((parameter) => [parameter, `${name}_${parameter}`])),
+    temporary_pattern: name,
+    timeout_s: 5,
+  },
+  { type: 'emulator', per: 'line', behaviour: 'stall', timeout_s: 5 },
+  { type: 'information', subject: name, text: name },
+]
 const inTime = { planned_date: '2999-01-01T00:00:00+00:00' }
 
 /** By operation: a body that is accepted however often it comes. An operation with a body that is not here fails the tests: add it. */
@@ -59,17 +79,17 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
   updateListing: () => ({ status: 'listed' }),
   createConnection: newConnection,
   updateConnection: () => ({ status: 'active' }),
-  replaceSupplies: ({ name }) => [{ type: 'web_service', url: `https://${name}.example.com/keys`, names: { Order: name } }],
+  replaceSupplies: newSupplies,
   createPool: ({ name, ids }, n) => ({ name, product_ids: [ids['products']], mode: 'test', currency: letters(n) }),
   updatePool: ({ name }) => ({ name, low_stock_threshold: 5 }),
   createHold: ({ name, product_ref }, n) => ({ ...holdOf(product_ref), external_id: `${name}-hold-${n}` }),
   placeOrder: (tenant, n) => ({ ...newOrder(tenant, `${tenant.name}-${n}`), line_items: [{ product: tenant.product_ref, quantity: 1, unit_amount: 4900 }] }),
-  refundOrder: ({ name }) => ({ lines: [{ external_id: '1', quantity: 1 }], reason: name }),
+  refundOrder: ({ name }) => ({ lines: [{ external_id: `${name}-line`, quantity: 1 }], amount: 4900, reason: name }),
   cancelOrder: ({ name }) => ({ reason: name }),
-  createPaymentSource: ({ name }) => ({ kind: 'standard-webhooks', name }),
+  createPaymentSource: newSource,
   changePaymentSource: ({ name }) => ({ name }),
   addPaymentSourceSecret: () => ({ expires_others_in_s: 0 }),
-  replayPaymentEvents: ({ ids }) => ({ source_id: ids['payment-sources'], received_from: '2999-01-01T00:00:00Z', received_to: '2999-01-02T00:00:00Z' }),
+  replayPaymentEvents: ({ ids }) => ({ source_id: ids['payment-sources'], ...NEVER }),
   reconcilePaymentSource: ({ name }) => ({ external_ids: [`${name}-1`, name], paid_from: '2020-01-01T00:00:00Z' }),
   loadLicenses: ({ name }, n) => `${name}-LOADED-${String(n).padStart(8, '0')}`,
   withdrawLicense: ({ name }) => ({ reason: name }),
