@@ -41,8 +41,9 @@ interface NewRecall { account_id: string, batch_id: string, reason: string, acto
  */
 export async function startRecall (trx: Transaction<Database>, { account_id, batch_id, reason, actor }: NewRecall): Promise<{ id: string, created: boolean }> {
   const { pool_id, loaded } = await findLoaded(trx, account_id, batch_id)
+  // a literal: of a parameter, a plan for any value cannot tell that it meets the condition of the index
   const recall = await trx.insertInto('recalls').values({ account_id, batch_id, pool_id, reason, total: loaded, created_by: actor })
-    .onConflict((conflict) => conflict.columns(['account_id', 'batch_id']).where('status', '=', 'running').doNothing()).returning('id').executeTakeFirst()
+    .onConflict((conflict) => conflict.columns(['account_id', 'batch_id']).where('status', '=', sql.lit('running')).doNothing()).returning('id').executeTakeFirst()
   if (recall !== undefined) {
     await recordEvent(trx, { account_id, type: 'batch.recall_started', subject_id: batch_id, actor, data: { recall_id: recall.id, reason } })
     return { id: recall.id, created: true }

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import t, { type Test } from 'tap'
 import { sql } from 'kysely'
+import { inTransaction } from '../../src/database/transaction.js'
+import { startRecall } from '../../src/recalls/start.js'
 import { contents } from '../contract/tenant.js'
 import { approvedOf, boundMarket, buy as request, keyOf, withWorker } from '../requests/bound.js'
 import { assertInvariants } from '../support/invariants.js'
@@ -84,6 +86,21 @@ t.test('a dry run', async (t) => {
   const before = await contents(shop.service)
   t.strictSame(await recallOf(shop.call, `/v1/batches/${await firstBatch(shop)}/recall`, { dry_run: true }), { total: 5, unsold: 2, delivered: 2, ended: 1, orders: 1, short: 1 })
   t.equal(await contents(shop.service), before)
+})
+
+// Guarantee: asked for again while it runs, the recall that runs is answered, however often a connection has said the statement: from the sixth time on
+// its plan is one for any values.
+t.test('asked for again and again', async (t) => {
+  const shop = await shopWith(t, keys(1))
+  const batch_id = await firstBatch(shop)
+  const { account_id } = shop.service.vendor
+  const started = await inTransaction(shop.service.db, async (trx) => {
+    const recalls = []
+    for (let time = 0; time < 8; time++) recalls.push(await startRecall(trx, { account_id, batch_id, reason: 'test', actor: 'test' }))
+    return recalls
+  })
+  t.strictSame(started.map(({ created }) => created), [true, ...Array.from({ length: 7 }, () => false)])
+  t.equal(new Set(started.map(({ id }) => id)).size, 1)
 })
 
 // Guarantee: what the stock does not cover is revoked and waits behind nobody who came later; stock that comes completes it by itself, and what its order
