@@ -22,6 +22,7 @@ import { testAccount, type TestAccount } from './support/app.js'
 import { assertInvariants } from './support/invariants.js'
 import { receiver } from './support/receiver.js'
 import { playMarket } from './support/secret-market.js'
+import { playTrade } from './support/secret-trade.js'
 import { mailServer } from './support/smtp.js'
 import { listen } from './support/socket.js'
 import { until } from './support/until.js'
@@ -142,8 +143,8 @@ async function copyOf (url: string): Promise<Buffer> {
   }
 }
 
-// Guarantee (F1, F2, F3, C8): no license key, API key or signing secret is in clear in any log, answer, list, event, refusal, file of the database, WAL or
-// dump, whatever succeeded or failed; a license key is in the mail's body and in a reveal, whole.
+// Guarantee (F1, F2, F3, C8): no license key, API key (ours, or a vendor's to a checkout) or signing secret is in clear in any log, answer, list, event,
+// refusal, file of the database, WAL or dump, whatever succeeded or failed; a license key is in the mail's body and in a reveal, whole.
 t.test('secrets', { timeout: 110_000 }, async (t) => {
   const running = await service(t)
   const { server, dataDir, db, mail, log } = running
@@ -151,6 +152,10 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
   const { call, pool_id, answers, shown, secrets } = await play(running, vendor)
   const hook = await receiver(t)
   const market = await playMarket(running, { vendor, pool_id, hook })
+  const ordinary = mail.mails.length
+  const [web, api] = [await receiver(t), await receiver(t)]
+  const trade = await playTrade(running, { vendor, web, api })
+  const planted = { ...market.secrets, ...trade.secrets }
   await sql`insert into events (account_id, type, subject_id, data) values ('VA-0', 'marker.planted', 'x', ${JSON.stringify({ marker: MARKER })}::jsonb)`.execute(db)
   await assertInvariants(t, db)
 
@@ -161,18 +166,24 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
   }
 
   t.match(shown[0], NEEDLE, 'the reveal shows it')
-  t.ok(mail.mails.length >= 2)
-  for (const { raw } of mail.mails) {
+  t.ok(ordinary >= 2)
+  for (const [i, { raw }] of mail.mails.entries()) {
     const end = raw.indexOf('\r\n\r\n')
-    t.not(hits(raw.subarray(end), NEEDLE).length, 0, 'the mail has it')
-    t.strictSame(hits(raw.subarray(0, end), NEEDLE), [], 'but not its head')
+    const keys = i < ordinary ? [NEEDLE] : trade.mailed
+    t.ok(keys.some((key) => hits(raw.subarray(end), key).length > 0), 'the mail has it')
+    t.notOk(keys.some((key) => hits(raw.subarray(0, end), key).length > 0), 'but not its head')
   }
+  t.match(web.received.at(-1)?.path, trade.secrets['web-key'], 'a renewal tells the web service the key before it')
+  t.match(web.received[0]?.headers, { 'webhook-signature': /^v1,/ }, 'and its calls are signed')
+  t.strictSame(new Set(api.received.map(({ headers }) => headers.authorization)), new Set(['api/key', 'changed/api/key'].map((what) => `Bearer ${trade.secrets[what] ?? ''}`)), 'the checkout is asked with each key')
+  const bodiesOfMails = Buffer.concat(mail.mails.map(({ raw }) => raw.subarray(raw.indexOf('\r\n\r\n'))))
+  for (const key of trade.mailed) t.not(hits(bodiesOfMails, key).length, 0, `${key} was mailed`)
   await sql`checkpoint`.execute(db)
   await sql`select pg_switch_wal()`.execute(db)
   const copied = await copyOf(server.url())
   const places = new Map<string, Buffer>([
     ['the log of the service', Buffer.from(log.join(''))],
-    ['the answers', Buffer.from([...answers, ...market.answers].join('\n'))],
+    ['the answers', Buffer.from([...answers, ...market.answers, ...trade.answers].join('\n'))],
     ['the bodies of webhooks', Buffer.from(hook.received.map(({ body }) => body).join('\n'))],
     ['the log of PostgreSQL', postgres_log],
     ['COPY of every table', copied],
@@ -188,7 +199,7 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
   const bodies = hook.received.filter(({ headers }) => headers['x-token'] === market.secrets['header']).map(({ body }) => body).join('\n')
   t.match(bodies, /"status":"draft".*"asset":\{/, 'the validator judged a draft')
   t.match(bodies, /"fulfillment_request.approved"/, 'and the others are told of the purchase')
-  for (const [what, secret] of Object.entries(market.secrets)) {
+  for (const [what, secret] of Object.entries(planted)) {
     t.strictSame([...places].flatMap(([place, bytes]) => hits(bytes, secret).map((form) => `${place}: ${form}`)), [], `nowhere the ${what}`)
   }
   const inDatabase = /COPY|PostgreSQL|^\// // the way to the form is shown as long as it is open
@@ -204,6 +215,6 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
   await t.test('a dump by pg_dump', { skip: Number(version ?? 0) < (wanted?.major ?? 0) && `set PG_PROGRAMS to a directory with pg_dump ${wanted?.major} or newer; COPY stands for it` }, async (t) => {
     const { stdout } = await promisify(execFile)(pgDump as string, [server.url()], { encoding: 'buffer', maxBuffer: 1 << 30 })
     t.not(hits(stdout, MARKER).length, 0)
-    for (const secret of [NEEDLE, ...secrets]) t.strictSame(hits(stdout, secret), [])
+    for (const secret of [NEEDLE, ...secrets, ...Object.values(planted)]) t.strictSame(hits(stdout, secret), [])
   })
 })

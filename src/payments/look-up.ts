@@ -57,9 +57,9 @@ function read (what: string, { status_code, body, error, retry_after }: Called, 
   if (status_code === null) throw putOff(`${what}: ${error}`)
   if (status_code >= 500 || TEMPORARY.has(status_code)) throw putOff(`${what}: the checkout answered ${status_code}`, retryAfterMs(retry_after))
   if (!isSuccess({ status_code })) throw refused(`${what}: the checkout answered ${status_code}: ${whyRefused(status_code)}`)
-  const value = jsonOf(body.replaceAll(api_key, '[secret]'))
+  const value = jsonOf(body)
   if (value === undefined) throw putOff(`${what}: the checkout answered no JSON, or more than 1 MiB of it`)
-  return value
+  return JSON.parse(JSON.stringify(value).replaceAll(JSON.stringify(api_key).slice(1, -1), '[secret]')) // written anew, as the other side may escape more than is needed
 }
 
 /** What shows the vendor's key: the key itself, or the token it is exchanged for. @throws Unanswered */

@@ -9,7 +9,7 @@ import { until } from './until.js'
 import { callsOf } from './vendor.js'
 
 /** A text that is nowhere else, at least as long as the secret of an action must be. */
-const planted = (what: string): string => `PLANTED-${what}-6d1f0c2b9e-7a35-41c8-b6e2`
+export const planted = (what: string): string => `PLANTED-${what}-6d1f0c2b9e-7a35-41c8-b6e2`
 
 export interface Planted {
   /** what must be nowhere in clear, by what it is */
