@@ -63,7 +63,9 @@ export function standingOf (order: Terms, facts: readonly Fact[]): Standing {
   }
 }
 
+/** A person's word is for good: a shop says "paid" again whenever somebody edits the order. */
 function isCancelled (order: Terms, sorted: readonly Fact[]): boolean {
+  if (sorted.some((fact) => fact.kind === 'cancelled' && fact.source_id === PERSON)) return true
   const last = sorted.findLast((fact) => fact.kind === 'paid' || fact.kind === 'cancelled')
   return last?.kind === 'cancelled' && last.occurred_at >= order.paid_at
 }

@@ -52,6 +52,7 @@ const cases: Array<[name: string, facts: Fact[], status: string, refunded: numbe
 
   ['cancelled', [said('cancelled', 1)], 'cancelled', 0, [2, 1]],
   ['cancelled, then paid', [said('cancelled', 1), said('paid', 2)], 'paid', 0, [0, 0]],
+  ['cancelled by a person, then paid', [said('cancelled', 1, person), said('paid', 2)], 'cancelled', 0, [2, 1]],
   ['cancelled as it was paid', [said('cancelled', 0)], 'cancelled', 0, [2, 1]],
   ['cancelled before it was paid', [said('cancelled', -1)], 'paid', 0, [0, 0]],
   ['cancelled and refunded', [said('cancelled', 1), said('refunded', 2, full)], 'refunded', 1000, [2, 1]],
