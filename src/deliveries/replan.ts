@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely'
+import { sql, type RawBuilder, type SqlBool, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { planDeliveries } from './plan.js'
 import { spokenLines } from './spoken-lines.js'
@@ -16,9 +16,9 @@ interface HeldLicense { product_id: string, license_id: string, is_mailed: boole
 const GONE = 'the order holds none of its licenses any more'
 
 /**
- * Makes the planned mails of an order say what it holds now: one mail per product for all that no mail has, licenses that are gone taken out, and
- * what has nothing left to say cancelled. To be called after its licenses were taken or given, under the lock of the order: a claim locks deliveries
- * and then tries licenses.
+ * Makes the planned mails of an order say what it holds now: one mail per product for all that no mail has and that need not wait for more, licenses
+ * that are gone taken out, and what has nothing left to say cancelled. To be called after its licenses were taken or given, under the lock of the
+ * order: a claim locks deliveries and then tries licenses.
  * A mail that is being sent goes on: its licenses count as seen. The caller calls wakeWorker() after the commit.
  */
 export async function replanDeliveries (trx: Transaction<Database>, { account_id, order_id, stopped }: Replan): Promise<void> {
@@ -47,12 +47,25 @@ export async function replanDeliveries (trx: Transaction<Database>, { account_id
   await planDeliveries(trx, { account_id, order_id, reason: 'order', filled: missing.filter((license) => !products.has(license.product_id)) })
 }
 
-/** What the order holds or keeps, in the order of its lines and units, and whether a mail has it that is not among `open`. */
+/**
+ * Whether more licenses are about to come for a line, so that the mail waits for them, and is planned when they come or do not: it misses some, and a
+ * demand is open; where the policy is to hand over what there is, one that was not yet called to the end of its first try.
+ */
+export function awaitsMore (account_id: string, line_item_id: RawBuilder<unknown>): RawBuilder<SqlBool> {
+  return sql`exists (
+    select from supply_orders d
+    join backorders b on b.account_id = d.account_id and b.line_item_id = d.line_item_id
+    join pools p on p.account_id = b.account_id and p.id = b.pool_id
+    where d.account_id = ${account_id} and d.line_item_id = ${line_item_id} and d.status in ('planned', 'calling')
+      and (p.on_shortage <> 'partial' or d.attempts = 0 or (d.attempts = 1 and d.status = 'calling')))`
+}
+
+/** What the order holds or keeps, in the order of its lines and units, and whether a mail that is not among `open` has it, or will have it with more. */
 async function heldOf (trx: Transaction<Database>, account_id: string, order_id: string, open: readonly string[]): Promise<HeldLicense[]> {
   const { rows } = await sql<HeldLicense>`
     select l.product_id, a.license_id, exists (
       select from deliveries d where d.account_id = ${account_id} and d.order_id = ${order_id} and d.status <> 'cancelled'
-        and a.license_id = any(d.license_ids) and d.id <> all(${open}::text[])) as is_mailed
+        and a.license_id = any(d.license_ids) and d.id <> all(${open}::text[])) or ${awaitsMore(account_id, sql`a.line_item_id`)} as is_mailed
     from ${spokenLines(account_id, order_id)} l join allocations a on a.account_id = ${account_id} and a.line_item_id = l.holder_id and a.ended_as is null
     order by length(l.id), l.id, l.holder_id = l.id, length(l.holder_id), l.holder_id, a.unit`.execute(trx)
   return rows

@@ -6,6 +6,7 @@ import { lockProduct } from '../products/lock.js'
 import { markInformational } from '../products/mark-informational.js'
 import { seal, type Keyring } from '../sealing.js'
 import { checkSupplies, modesOf } from './check.js'
+import { mailLine } from './mail.js'
 import type { NewSupply } from './schema.js'
 
 export interface Supplies { supplies: readonly NewSupply[], actor: string, allowed_networks: readonly string[] }
@@ -40,8 +41,26 @@ export async function writeSupplies (
   })
   if (rows.length > 0) await trx.insertInto('product_supplies').values(rows).execute()
   await markInformational(trx, product)
-  const last_error = 'the supplies of the product were changed'
-  await trx.updateTable('supply_orders').set({ status: 'cancelled', next_attempt_at: null, finished_at: sql<Date>`now()`, last_error })
-    .where('account_id', '=', account_id).where('product_id', '=', product_id).where('status', 'in', ['planned', 'given_up']).execute()
+  await cancelDemands(trx, product)
   await recordEvent(trx, { account_id, type: 'product.supplies_changed', subject_id: product_id, actor, data: { types: supplies.map(({ type }) => type) } })
+}
+
+/** Cancels what waits to be called, and plans the mails of lines that have some of their licenses and nothing to wait for any more. */
+async function cancelDemands (trx: Transaction<Database>, { account_id, product_id }: ProductKey): Promise<void> {
+  const open = sql`account_id = ${account_id} and product_id = ${product_id} and status in ('planned', 'given_up')`
+  // as whoever mails a line does
+  await sql`
+    select from orders where account_id = ${account_id} and id = any(array(select order_id from supply_orders where ${open})) order by id for no key update`.execute(trx)
+  const { rows } = await sql<{ order_id: string, line_item_id: string, product_id: string }>`
+    with cancelled as (
+      update supply_orders set status = 'cancelled', next_attempt_at = null, finished_at = now(), last_error = 'the supplies of the product were changed'
+      where ${open} returning order_id, line_item_id
+    )
+    select distinct c.order_id, c.line_item_id, ${product_id} as product_id
+    from cancelled c join orders o on o.account_id = ${account_id} and o.id = c.order_id
+    where exists (select from allocations a where a.account_id = ${account_id} and a.line_item_id = c.line_item_id and a.ended_as is null)
+      and not exists ( -- they are asked for anew
+        select from product_supplies s where s.account_id = ${account_id} and s.product_id = ${product_id} and s.type in ('web_service', 'emulator') and o.mode = any(s.modes))
+    order by c.order_id, c.line_item_id`.execute(trx)
+  for (const line of rows) await mailLine(trx, { account_id, ...line })
 }
