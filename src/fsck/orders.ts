@@ -70,6 +70,7 @@ export const orderChecks: readonly Check[] = [
       select b.line_item_id as id from backorders b left join (${filled}) l on l.account_id = b.account_id and l.id = b.line_item_id
       where (l.pool_id, l.order_id, l.to_fill - l.filled) is distinct from (b.pool_id, b.order_id, b.missing::bigint)`,
   }, {
+    // a line without slots, which is a mail or keeps what a renewal renews, was fulfilled all the same
     name: 'a cancelled order holds no license, wants none and waits for none',
     over: 'orders',
     broken: sql`
@@ -79,7 +80,8 @@ export const orderChecks: readonly Check[] = [
       left join slots s on s.account_id = l.account_id and s.line_item_id = l.id and s.cancelled_at is null
       left join allocations a on a.account_id = l.account_id and a.line_item_id = l.id and a.ended_as is null
       left join backorders b on b.account_id = l.account_id and b.line_item_id = l.id
-      where o.status = 'cancelled' and (s.unit is not null or a.unit is not null or b.queue is not null or (l.fulfillment_status <> 'unfulfilled' and l.pool_id <> ''))`,
+      where o.status = 'cancelled' and (s.unit is not null or a.unit is not null or b.queue is not null or (
+        l.fulfillment_status <> 'unfulfilled' and exists (select from slots c where c.account_id = l.account_id and c.line_item_id = l.id)))`,
   }, {
     name: 'nobody waits at the head of a queue for what is in stock',
     over: 'backorders',

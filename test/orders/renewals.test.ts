@@ -163,3 +163,14 @@ t.test('no such parent', async (t) => {
   t.equal((await shop.db.selectFrom('orders').select('id').execute()).length, 1)
   await assertInvariants(t, shop.db)
 })
+
+// Guarantee: a renewal that keeps what the customer has can be cancelled as any order; the invariants know that it has nothing to give back.
+t.test('a renewal that is cancelled', async (t) => {
+  const shop = await shopOf(t, 'keep')
+  const first = await shop.order('A-1')
+  const next = await shop.renew('A-2', first.id)
+  t.equal((await shop.call('POST', `/v1/orders/${next.id as string}/cancel`, {})).statusCode, 200)
+  t.match(await shop.read(next.id), { status: 'cancelled' })
+  t.equal(idsOf(await shop.read(first.id)).length, 1, 'the customer has what the first order gave')
+  await assertInvariants(t, shop.db)
+})
