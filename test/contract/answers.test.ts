@@ -97,7 +97,8 @@ t.test('a whole scenario', async (t) => {
     },
   }
   const quiet = { info () {}, warn () {}, error () {} }
-  const worker = startWorker({ db, config, keyring, log: quiet, transport })
+  const work = () => startWorker({ db, config, keyring, log: quiet, transport })
+  let worker = work()
   t.teardown(() => worker.stop(0))
   await until('both tries', async () => (await db.selectFrom('delivery_attempts').select('delivery_id').where('outcome', 'is not', null).execute()).length === 2)
 
@@ -114,6 +115,7 @@ t.test('a whole scenario', async (t) => {
   await call('GET', `/v1/licenses/${line?.licenses[0]?.id ?? ''}`)
   await call('POST', `/v1/licenses/${line?.licenses[0]?.id ?? ''}/reveal`)
 
+  await worker.stop(0) // a recall could be done before it is cancelled
   for (const operation of operations) {
     const sides = sidesOf(operation.id).map((side) => side === 'vendor' ? tenant : tenant.provider)
     for (const { authorization } of sides.length === 0 ? [operator] : sides) {
@@ -125,6 +127,7 @@ t.test('a whole scenario', async (t) => {
       hear(operation, answer.statusCode, answer.body === '' || isText ? undefined : answer.json(), json ? JSON.parse(request.payload as string) : undefined)
     }
   }
+  worker = work()
   await fillTheRest(service, tenant, hook, hearCall)
   await call('GET', '/v1/api-keys', undefined, operator.authorization)
   await call('GET', '/v1/batches')
