@@ -27,6 +27,13 @@ export async function trimQueue (trx: Transaction<Database>, account_id: string,
     where b.account_id = ${account_id} and b.line_item_id = m.id and m.missing between 1 and b.missing - 1 and not ${is_held}`.execute(trx)
 }
 
+/** Lines that wait already wait for slots that were opened again too, at their place. To be called after licenses were put back in force. */
+export async function growQueue (trx: Transaction<Database>, account_id: string, order_id: string): Promise<void> {
+  await sql`
+    update backorders b set missing = m.open - m.filled from (${filled(account_id, order_id)}) m
+    where b.account_id = ${account_id} and b.line_item_id = m.id and m.open - m.filled > b.missing`.execute(trx)
+}
+
 /** The lines that miss licenses and are in no queue; `opened`: only those of these. */
 export async function findMissing (
   trx: Transaction<Database>, account_id: string, order_id: string, opened: readonly string[] | undefined

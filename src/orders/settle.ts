@@ -8,7 +8,7 @@ import { releaseOrRevoke } from '../licenses/release-or-revoke.js'
 import { fulfill } from './fulfill.js'
 import { lockOrder } from './lock-order.js'
 import { readStanding, type StoredOrder } from './read-standing.js'
-import { findMissing, refreshLines, trimQueue } from './requeue.js'
+import { findMissing, growQueue, refreshLines, trimQueue } from './requeue.js'
 import type { Standing } from './standing.js'
 import { licensesOfClosed, setEndedUnits } from './units.js'
 
@@ -37,6 +37,7 @@ export async function settleOrder (trx: Transaction<Database>, { account_id, ord
   await releaseOrRevoke(trx, { account_id, order_id, license_ids: await licensesOfClosed(trx, account_id, order_id), actor })
   await reinstateLicenses(trx, { account_id, order_id, slots: opened, actor })
   if (!is_held) {
+    await growQueue(trx, account_id, order_id)
     const missing = await findMissing(trx, account_id, order_id, stored.is_held ? undefined : opened.map((slot) => slot.line_item_id))
     if (missing.length > 0) await fulfill(trx, account_id, order_id, missing, false)
   }

@@ -374,3 +374,18 @@ t.test('a refund that races with the payment', async (t) => {
     await assertInvariants(t, db)
   }
 })
+
+// Guarantee: a refund that fails while its line waits for stock makes the line wait for all of it again, at its place.
+t.test('a refund that fails while the line waits', async (t) => {
+  const shop = await shopOf(t)
+  const product = await productOf(shop)
+  const { pool_id } = await poolOf(shop, product, [])
+  const order_id = await pay(shop, 'paid', [[product, 3]], 'A-1')
+  const behind = await pay(shop, 'behind', [[product, 1]], 'A-2')
+  await say(shop, 'e1', fact('refunded', 1, { subject: 'r1', ...line('1', 2) }))
+  await say(shop, 'e2', fact('refund_failed', 2, { subject: 'r1' }))
+  await assertInvariants(t, shop.db)
+  await restock(shop, pool_id, keys(3))
+  t.strictSame([(await held(shop.db, order_id)).length, (await held(shop.db, behind)).length], [3, 0])
+  await assertInvariants(t, shop.db)
+})
