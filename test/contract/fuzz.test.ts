@@ -14,7 +14,7 @@ import { sidesOf } from './needs.js'
 import { makeTenant, type Tenant } from './tenant.js'
 import { pathOf, requestOf } from './valid-requests.js'
 
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 2000)
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 3000) // some fifteen for each operation
 const SEED = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31))
 const BATCH = 200 // requests made at once: they can be large
 const NEVER_GRANTED_MAX = 4
@@ -100,6 +100,8 @@ t.test('spoilt requests', { timeout: 600_000 }, async (t) => {
     product: one(tenant.product_ref, product_id),
     product_ids: one([], [product_id]),
     account_id: one(tenant.account_id),
+    source_id: one(tenant.ids['payments']),
+    pool_id: one(tenant.ids['pools']),
     permissions: one(['events:read']),
     external_ids: one([]),
     external_id: fc.uuid(),
