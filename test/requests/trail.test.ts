@@ -65,7 +65,8 @@ t.test('who takes an Idempotency-Key', async (t) => {
   const without = Object.entries<Record<string, { operationId: string, parameters?: Array<{ name: string }> }>>(paths)
     .flatMap(([, { post }]) => post === undefined || post.parameters?.some(({ name }) => /^idempotency-key$/i.test(name)) === true ? [] : [post.operationId])
   t.strictSame(without.sort(), [
-    'receivePayment', 'replayPaymentEvent', 'revealLicense', // the event's own id; an event once; nothing changes
+    'receivePayment', // the event has an id of its own
+    'reconcilePaymentSource', 'replayPaymentEvent', 'revealLicense', // nothing changes; an event once; nothing changes
     'sendInquiryForm', // of a browser: the second finds no form
     'setConfiguration', // puts a value: again is the same
   ])
