@@ -67,7 +67,8 @@ t.test('killed half way, and resumed by two', { timeout: 180_000 }, async (t) =>
   t.equal(bad[0]?.n, 0, 'none is of the batch')
   const { rows: chain } = await sql<{ license_id: string, replaced_by: string }>`select license_id, replaced_by from license_revocations`.execute(db)
   t.same(new Map(chain.map((row) => [row.license_id, row.replaced_by])), new Map(before.flat().map((old, i) => [old, after.flat()[i]])), 'old to new, slot by slot')
-  await until('every customer to be mailed', () => mails.length >= 250, 60_000)
+  await until('every customer to be mailed', async () => // and that written down
+    mails.length >= 250 && await db.selectFrom('deliveries').select('id').where('status', '=', 'sending').executeTakeFirst() === undefined, 60_000)
   const { rows: told } = await sql<{ order_id: string, n: number }>`select order_id, count(*)::int as n from deliveries where reason = 'replacement' and status = 'sent' group by 1`.execute(db)
   t.strictSame([told.length, told.filter(({ n }) => n !== 1).length], [250, 0], 'one mail for each order')
   t.match(await stockOf(call, pool_id), { available: 40, held: 0, allocated: 500, revoked: 500, withdrawn: 20 })
