@@ -43,6 +43,7 @@ async function pgbenchRound (program: string, { server }: Stage, script: string,
     event_type: 'order.paid',
     occurred_at: new Date().toISOString(),
     event_body: 'x'.repeat(330),
+    event_context: {},
   }]
   const url = new URL(server.url())
   const child = spawn(program, [
