@@ -5,7 +5,7 @@ import type { Mode } from '../pools/route.js'
 import { Problem } from '../problems.js'
 
 /** Counted no further: bounds the statement. */
-export const AVAILABLE_MAX = 1000
+const AVAILABLE_MAX = 1000
 
 interface Counted {
   product_id: string

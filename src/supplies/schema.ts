@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox'
 import { rqlFields } from '../plugins/rql/index.js'
 import { Moment, Nullable, NullableMoment, OneOf, Strict } from '../plugins/schema.js'
 
-export const SUPPLY_TYPES = ['pool', 'web_service', 'emulator', 'information'] as const
+const SUPPLY_TYPES = ['pool', 'web_service', 'emulator', 'information'] as const
 export const BEHAVIOURS = ['succeed', 'stall', 'fail_temporarily', 'fail_fatally', 'too_few', 'garbage'] as const
 export const SUPPLY_ORDER_STATUSES = ['planned', 'calling', 'done', 'given_up', 'cancelled'] as const
 const MODES = ['live', 'test'] as const
@@ -15,9 +15,9 @@ const ALL_PARAMETERS = [...PARAMETERS, ...PARAMETERS_OF_RENEWALS, ...PARAMETERS_
 export type ParameterName = typeof ALL_PARAMETERS[number]
 
 /** Waiting longer for one answer helps nobody; what takes long answers with a temporary error. */
-export const TIMEOUT_S_MAX = 60
+const TIMEOUT_S_MAX = 60
 export const TIMEOUT_S_DEFAULT = 30
-export const STEPS_MAX = 10
+const STEPS_MAX = 10
 
 const Names = Strict(Object.fromEntries(ALL_PARAMETERS.map((name) =>
   [name, Type.Optional(Type.String({ minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9_.\\-]+$' }))])), {
