@@ -1,10 +1,10 @@
 import type { Reader } from '../database/connect.js'
-import type { Letter, MailedProduct } from '../mailer/render.js'
+import type { Letter, MailedLicense, MailedProduct } from '../mailer/render.js'
 import { open, type Keyring } from '../sealing.js'
 import type { ClaimedDelivery } from './claim.js'
 
-/** The keys of a delivery in clear, in its order. They go into the mail and nowhere else. */
-async function openKeys (db: Reader, keyring: Keyring, account_id: string, license_ids: readonly string[]): Promise<string[]> {
+/** The licenses of a delivery in clear, in its order. Their keys go into the mail and nowhere else. */
+async function openLicenses (db: Reader, keyring: Keyring, account_id: string, license_ids: readonly string[]): Promise<MailedLicense[]> {
   if (license_ids.length === 0) return []
   const licenses = await db.selectFrom('licenses').select(['id', 'pool_id', 'sealed'])
     .where('account_id', '=', account_id).where('id', 'in', license_ids).execute()
@@ -12,7 +12,7 @@ async function openKeys (db: Reader, keyring: Keyring, account_id: string, licen
   return license_ids.map((id) => {
     const key = keys.get(id)
     if (key === undefined) throw new Error(`license ${id} is missing`)
-    return key
+    return { key, expires_at: null }
   })
 }
 
@@ -43,8 +43,9 @@ export async function readLetter (db: Reader, keyring: Keyring, claimed: Claimed
     unit_amount: amounts.every((amount) => amount === first) ? first : null,
     total_amount: amounts.reduce<bigint | null>((sum, amount, i) =>
       sum === null || amount === null ? null : sum + amount * BigInt(lines[i]?.quantity ?? 0), 0n),
-    keys: await openKeys(db, keyring, account_id, claimed.license_ids),
-    parent_keys: await openKeys(db, keyring, account_id, claimed.parent_license_ids),
+    licenses: await openLicenses(db, keyring, account_id, claimed.license_ids),
+    parent_keys: (await openLicenses(db, keyring, account_id, claimed.parent_license_ids)).map((license) => license.key),
+    order_page_url: null,
     now: new Date(),
   }
 }

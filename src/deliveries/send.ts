@@ -25,7 +25,7 @@ async function tryToSend ({ db, keyring, transport }: Post, claimed: ClaimedDeli
   let keys: readonly string[] = []
   try {
     const letter = await readLetter(db, keyring, claimed)
-    keys = [...letter.keys, ...letter.parent_keys ?? []]
+    keys = [...letter.licenses.map((license) => license.key), ...letter.parent_keys ?? []]
     const { subject, text, html, recipient_name } = render(letter)
     const to = { name: recipient_name, address: claimed.to }
     const response = await transport.send({ id: claimed.id, message_id: claimed.message_id, to, subject, text, html }, signal)

@@ -12,6 +12,9 @@ export interface MailedProduct {
   locales: Readonly<Record<string, { name?: string, mail_template?: Partial<MailTemplate> }>>
 }
 
+/** A license in clear. `expires_at` null: it is good for ever. */
+export interface MailedLicense { key: string, expires_at: Date | null }
+
 /** What one mail is about. `amount`s are in the minor units of the currency, and null where they are not known. */
 export interface Letter {
   sender: string
@@ -20,9 +23,12 @@ export interface Letter {
   quantity: number
   unit_amount: bigint | null
   total_amount: bigint | null
-  keys: readonly string[]
+  /** what it hands over, one for each unit or line */
+  licenses: readonly MailedLicense[]
   /** of a renewal: those that the customer had before */
   parent_keys?: readonly string[]
+  /** where the customer sees the order; null: there is no such page */
+  order_page_url: string | null
   now: Date
 }
 
@@ -122,13 +128,14 @@ export function render (letter: Letter): Rendered {
   const { subject, text, html } = product.mail_template
   const words = wordingFor(locale(letter.order.locale ?? '').split('_')[0] ?? '')
   const tags = tagsOf({ ...letter, product })
-  const values = { tags, keys: letter.keys, parent_keys: letter.parent_keys }
+  const keys = letter.licenses.map((license) => license.key)
+  const values = { tags, keys, parent_keys: letter.parent_keys }
   const sender = oneLine(letter.sender)
-  const lacksKey = (words: string): boolean => letter.keys.length > 0 && !words.includes('{KEY}')
+  const lacksKey = (words: string): boolean => keys.length > 0 && !words.includes('{KEY}')
   const ownText = lacksKey(text) ? `${text}\n\n{KEY}` : text
   const htmlBody = html === undefined
     ? textToHtml(ownText, values)
-    : `${fillHtml(html, values)}${lacksKey(html) ? `<p>${keysAsHtml(letter.keys)}</p>` : ''}`
+    : `${fillHtml(html, values)}${lacksKey(html) ? `<p>${keysAsHtml(keys)}</p>` : ''}`
   return {
     subject: fillSubject(subject, tags) || fillSubject(words.subject('{PROGRAM_NAME}'), tags),
     text: wrapText(fillText(ownText, values), words, tags, sender),

@@ -1,10 +1,12 @@
 import t from 'tap'
 import { isPlainAddress, plainAddress, readMailbox } from '../../src/mailer/address.js'
-import { localized, render, type Letter, type MailedProduct } from '../../src/mailer/render.js'
+import { localized, render, type Letter, type MailedLicense, type MailedProduct } from '../../src/mailer/render.js'
 import { keptResponse } from '../../src/mailer/response.js'
 
 const product = (over: Partial<MailedProduct> = {}): MailedProduct =>
   ({ id: 'PRD-1', name: 'Photo Studio', mail_template: { subject: 'Your {PROGRAM_NAME}', text: 'Key: {KEY}' }, locales: {}, ...over })
+
+const licensesOf = (...keys: string[]): MailedLicense[] => keys.map((key) => ({ key, expires_at: null }))
 
 const letter = (over: Partial<Letter> = {}): Letter => ({
   sender: 'Acme',
@@ -13,7 +15,8 @@ const letter = (over: Partial<Letter> = {}): Letter => ({
   quantity: 2,
   unit_amount: 4900n,
   total_amount: 9800n,
-  keys: ['KEY-1', 'KEY-2'],
+  licenses: licensesOf('KEY-1', 'KEY-2'),
+  order_page_url: null,
   now: new Date('2026-03-04T05:06:07Z'),
   ...over,
 })
@@ -65,7 +68,7 @@ t.test('tags', async (t) => {
 
   const sly = { email: 'a@b.c', first_name: '{KEY}', last_name: '{EMAIL}' }
   t.ok(render(letter({ order: { ...letter().order, customer: sly } })).text.startsWith('Hello {KEY} {EMAIL},'), 'a value is not looked at for tags')
-  t.ok(render(letter({ keys: ['{EMAIL}$&'] })).text.includes('Key: {EMAIL}$&\n'), 'nor is a key')
+  t.ok(render(letter({ licenses: licensesOf('{EMAIL}$&') })).text.includes('Key: {EMAIL}$&\n'), 'nor is a key')
 })
 
 // Guarantee: money is shown with the digits that its currency has; an amount that is not known is shown as nothing.
@@ -83,16 +86,16 @@ t.test('HTML', async (t) => {
   const evil = '<img src=x onerror=alert(1)>"\''
   const customer = { email: 'a@b.c', first_name: evil }
   for (const own of [undefined, '<b>{FNAME}</b> {KEY} {ORDER_ID}']) {
-    const { html } = render(letter({ sender: evil, keys: [evil], product: withText('{FNAME} {KEY}', own), order: { ...letter().order, external_id: evil, customer } }))
+    const { html } = render(letter({ sender: evil, licenses: licensesOf(evil), product: withText('{FNAME} {KEY}', own), order: { ...letter().order, external_id: evil, customer } }))
     t.notMatch(html, /<img/, 'nothing typed becomes an element')
     t.ok(html.includes('&lt;img src=x onerror=alert(1)&gt;&quot;&#39;'))
   }
-  const links = render(letter({ keys: ['https://x.example/d?a=1&b="2"', 'javascript:alert(1)', 'https://', 'see https://x.example'] })).html
+  const links = render(letter({ licenses: licensesOf('https://x.example/d?a=1&b="2"', 'javascript:alert(1)', 'https://', 'see https://x.example') })).html
   t.ok(links.includes('<a href="https://x.example/d?a=1&amp;b=&quot;2&quot;"><code'), 'a link')
   t.equal(links.match(/<a /g)?.length, 1, 'and nothing else is one')
-  const inAttribute = render(letter({ keys: ['https://x.example/?a&b'], product: withText('x', '<a href="{KEY}">Download</a> or {KEY}') })).html
+  const inAttribute = render(letter({ licenses: licensesOf('https://x.example/?a&b'), product: withText('x', '<a href="{KEY}">Download</a> or {KEY}') })).html
   t.ok(inAttribute.includes('<a href="https://x.example/?a&amp;b">Download</a> or <a href='), 'inside a tag {KEY} is plain text')
-  t.ok(render(letter({ keys: ['a  b'] })).html.includes('white-space:pre-wrap">a  b</code>'), 'inner spaces are kept')
+  t.ok(render(letter({ licenses: licensesOf('a  b') })).html.includes('white-space:pre-wrap">a  b</code>'), 'inner spaces are kept')
 })
 
 // Guarantee: a mail never lacks its keys, and a subject never has one.
@@ -130,7 +133,7 @@ t.test('bounds', async (t) => {
     render(letter({ product: withText(`${text}{KEY}`, `${text}{KEY}`) }))
     t.ok(performance.now() - started < 1000, 'even on a busy machine')
   }
-  t.throws(() => render(letter({ keys: Array.from({ length: 1000 }, () => 'K'.repeat(4096)), product: withText('{KEY}'.repeat(100)) })), { name: 'TextTooLong' })
+  t.throws(() => render(letter({ licenses: licensesOf(...Array.from({ length: 1000 }, () => 'K'.repeat(4096))), product: withText('{KEY}'.repeat(100)) })), { name: 'TextTooLong' })
 })
 
 // Guarantee: a line break in a name, a product or an order reference adds neither a header nor a line.
