@@ -31,22 +31,23 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
   ['only database/ knows pg, and orders/intake.ts and take-in.ts, whose statement is not Kysely\'s', ({ from, to }) =>
     /^pg(-copy-streams)?$/.test(to) && folder(from) !== 'database' && !['orders/intake.ts', 'orders/take-in.ts'].includes(from)],
   ['nobody but app, and routes of its own folder, imports routes', ({ from, to }) => isRoutes(to) && from !== 'app.ts'],
-  ['nobody but main and the commands imports app or worker', ({ from, to }) => ['app.ts', 'worker.ts'].includes(to) && folder(from) !== 'commands' && from !== 'main.ts'],
+  ['nobody but main and the commands imports app or worker, and nobody but worker what is in worker/', ({ from, to }) =>
+    (['app.ts', 'worker.ts'].includes(to) && folder(from) !== 'commands' && from !== 'main.ts') || (folder(to) === 'worker' && folder(from) !== 'worker' && from !== 'worker.ts')],
   ['a verb imports verbs of its own resource, or of one further down the line payments, subscriptions, requests, assets, tiers, recalls, parameters, orders, supplies, holds, licenses, pools, events', ({ from, to }) =>
     isVerb(from) && isVerb(to) && line.includes(folder(from)) && line.includes(folder(to)) && line.indexOf(folder(to)) < line.indexOf(folder(from))],
   ['deliveries import nobody\'s verbs but events/record.ts', ({ from, to }) =>
     folder(from) === 'deliveries' && isVerb(to) && folder(to) !== 'deliveries' && to !== 'events/record.ts'],
   ['nobody imports the verbs of deliveries but plan, replan and wake; routes may resend', ({ from, to }) =>
-    isVerb(to) && folder(to) === 'deliveries' && folder(from) !== 'deliveries' && from !== 'worker.ts' && !calledInTransaction.includes(to) &&
+    isVerb(to) && folder(to) === 'deliveries' && !['deliveries', 'worker'].includes(folder(from)) && from !== 'worker.ts' && !calledInTransaction.includes(to) &&
     !(isRoutes(from) && to === 'deliveries/resend.ts')],
-  ['accounts, products, pools, licenses, orders and deliveries know no checkout', ({ from, to }) => folder(to) === 'payments' && !['payments', 'commands', ''].includes(folder(from))],
+  ['accounts, products, pools, licenses, orders and deliveries know no checkout', ({ from, to }) => folder(to) === 'payments' && !['payments', 'commands', 'worker', ''].includes(folder(from))],
   ['verbs know no plugin, except that payments/ and webhooks/call-validator.ts read and check JSON with them', ({ from, to }) =>
     isVerb(from) && folder(to) === 'plugins' && !(folder(from) === 'payments' && ['plugins/json-body.ts', 'plugins/validation.ts', 'plugins/schema.ts'].includes(to)) &&
     !(from === 'webhooks/call-validator.ts' && to === 'plugins/json-body.ts')],
   ['webhooks import nobody\'s verbs but events/record.ts', ({ from, to }) =>
     folder(from) === 'webhooks' && !isRoutes(from) && isVerb(to) && folder(to) !== 'webhooks' && to !== 'events/record.ts'],
   ['nobody imports the verbs of webhooks but plan, what asks validators, and what calls others safely', ({ from, to }) =>
-    isVerb(to) && folder(to) === 'webhooks' && !['webhooks', ''].includes(folder(from)) &&
+    isVerb(to) && folder(to) === 'webhooks' && !['webhooks', 'worker', ''].includes(folder(from)) &&
     !['webhooks/plan.ts', 'webhooks/find-target.ts', 'webhooks/call-validator.ts', 'webhooks/call.ts', 'webhooks/address.ts', 'webhooks/sign.ts'].includes(to)],
   ['only webhooks/call.ts calls others by HTTP', ({ from, to }) => /^(node:https|node:http2|undici)$/.test(to) && from !== 'webhooks/call.ts'],
   ['what all stand on stands on nothing', ({ from, to }) =>
@@ -63,8 +64,8 @@ t.test('the import rule', async (t) => {
 
 // Guarantee: transactions begin in routes, in jobs of the worker and in the few places that ARCHITECTURE.md names; settings are read in one place.
 t.test('where transactions begin, and who reads the environment', async (t) => {
-  const beginning = files.filter((file) => /\binTransaction\(|\bonce\((app\.)?db\b|\.transaction\(\)/.test(text.get(file) ?? ''))
-  const allowed = (file: string): boolean => isRoutes(file) || file === 'worker.ts' || ['commands', 'database', 'fsck'].includes(folder(file)) ||
+  const beginning = files.filter((file) => /\b(inTransaction|insist)\(|\bonce\((app\.)?db\b|\.transaction\(\)/.test(text.get(file) ?? ''))
+  const allowed = (file: string): boolean => isRoutes(file) || file === 'worker.ts' || ['commands', 'database', 'fsck', 'worker'].includes(folder(file)) ||
     ['orders/intake.ts', 'licenses/load.ts', 'deliveries/send.ts', 'webhooks/send.ts', 'supplies/call.ts', 'payments/receive.ts', 'payments/answer-event.ts'].includes(file)
   t.same(beginning.filter((file) => !allowed(file)), [], 'transactions')
   t.same(files.filter((file) => /process\.env/.test(text.get(file) ?? '')), ['config.ts'], 'process.env')

@@ -1,8 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { BaseLogger } from 'pino'
 import type { Database } from '../database/connect.js'
-import { inTransaction } from '../database/transaction.js'
+import { insist } from '../database/insist.js'
 import { render } from '../mailer/render.js'
 import { keptResponse } from '../mailer/response.js'
 import { TextTooLong } from '../mailer/tags.js'
@@ -17,8 +16,6 @@ export type Log = Pick<BaseLogger, 'info' | 'warn' | 'error'>
 
 /** What sending needs. */
 export interface Post { db: Kysely<Database>, keyring: Keyring, transport: MailTransport, log: Log, lease_ms: number }
-
-const FINISH_TRIES_MAX = 20 // with the waits between them about the time a database takes to come back
 
 /** Writes the mail and hands it over. Says how that went; never throws. */
 async function tryToSend ({ db, keyring, transport }: Post, claimed: ClaimedDelivery, signal: AbortSignal): Promise<Result> {
@@ -41,18 +38,6 @@ async function tryToSend ({ db, keyring, transport }: Post, claimed: ClaimedDeli
   }
 }
 
-/** Tries again while the database is away: a mail that was accepted must not be sent twice for want of a note. */
-async function finish ({ db }: Post, claimed: ClaimedDelivery, result: Result, signal: AbortSignal): Promise<string | undefined> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await inTransaction(db, (trx) => finishDelivery(trx, claimed, result))
-    } catch (error) {
-      if (tries === FINISH_TRIES_MAX || signal.aborted) throw error
-      await delay(250 * Math.min(tries, 4))
-    }
-  }
-}
-
 /**
  * Sends one claimed delivery and writes down how that ended, keeping the claim alive meanwhile. When `signal` aborts the
  * connection is cut and the delivery is given back. At least once: only a lost answer of the mail server, or a process that dies
@@ -68,7 +53,7 @@ export async function sendDelivery (post: Post, claimed: ClaimedDelivery, signal
   const fields = { account_id: claimed.account_id, delivery_id: claimed.id, order_id: claimed.order_id, attempt: claimed.attempt }
   try {
     const result = await tryToSend(post, claimed, AbortSignal.any([signal, lost.signal]))
-    const status = await finish(post, claimed, result, signal)
+    const status = await insist(post.db, (trx) => finishDelivery(trx, claimed, result), signal)
     const ms = Math.round(performance.now() - started)
     post.log.info({ ...fields, outcome: result.outcome, status: status ?? 'claim lapsed', ms }, 'delivery attempt')
   } finally {

@@ -1,22 +1,19 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { BaseLogger } from 'pino'
 import type { Database } from '../database/connect.js'
-import { inTransaction } from '../database/transaction.js'
+import { insist } from '../database/insist.js'
 import { wakeWorker } from '../deliveries/wake.js'
 import type { Keyring } from '../sealing.js'
 import { call, type Called, type Line } from '../webhooks/call.js'
 import type { ClaimedSupplyOrder } from './claim.js'
 import { composeCall } from './compose.js'
 import { emulate } from './emulate.js'
-import { finishSupplyOrder, type Finished, type Result } from './finish.js'
+import { finishSupplyOrder, type Result } from './finish.js'
 import { ANSWER_BYTES_MAX, readAnswer } from './read-answer.js'
 import { TIMEOUT_S_DEFAULT } from './schema.js'
 
 /** What calling supplies needs. */
 export interface Purchasing { db: Kysely<Database>, keyring: Keyring, log: Pick<BaseLogger, 'info'>, allowed_networks: Line['allowed_networks'] }
-
-const FINISH_TRIES_MAX = 20 // with the waits between them about the time a database takes to come back
 
 async function ask ({ db, keyring, allowed_networks }: Purchasing, claimed: ClaimedSupplyOrder, signal: AbortSignal): Promise<Called> {
   if (claimed.settings?.behaviour !== undefined) return emulate(claimed, signal)
@@ -40,18 +37,6 @@ async function tryToCall (purchasing: Purchasing, claimed: ClaimedSupplyOrder, s
   }
 }
 
-/** Tries again while the database is away: a license that was issued should be handed over. */
-async function finish ({ db, keyring }: Purchasing, claimed: ClaimedSupplyOrder, result: Result, signal: AbortSignal): Promise<Finished | undefined> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await inTransaction(db, (trx) => finishSupplyOrder(trx, keyring, claimed, result))
-    } catch (error) {
-      if (tries === FINISH_TRIES_MAX || signal.aborted) throw error
-      await delay(250 * Math.min(tries, 4))
-    }
-  }
-}
-
 /**
  * Calls for one claimed demand and writes down how that ended. When `signal` aborts the connection is cut and the demand given back. A process that dies
  * between the answer and the commit leads to a second call with the same Idempotency-Key, to which the service answers with the same licenses.
@@ -60,7 +45,7 @@ export async function callSupply (purchasing: Purchasing, claimed: ClaimedSupply
   const started = performance.now()
   const result = await tryToCall(purchasing, claimed, signal)
   const ms = Math.round(performance.now() - started)
-  const finished = await finish(purchasing, claimed, result, signal)
+  const finished = await insist(purchasing.db, (trx) => finishSupplyOrder(trx, purchasing.keyring, claimed, result), signal)
   wakeWorker()
   const { account_id, id: supply_order_id, order_id, step, attempt } = claimed
   const { status, error: reason } = finished ?? { status: 'claim lapsed', error: null }

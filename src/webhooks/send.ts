@@ -1,8 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { BaseLogger } from 'pino'
 import type { Database } from '../database/connect.js'
-import { inTransaction } from '../database/transaction.js'
+import { insist } from '../database/insist.js'
 import type { Keyring } from '../sealing.js'
 import { call, isSuccess, type Line } from './call.js'
 import type { ClaimedMessage } from './claim.js'
@@ -16,8 +15,6 @@ export type Log = Pick<BaseLogger, 'info' | 'warn' | 'error'>
 
 /** What calling webhooks needs. */
 export interface Outbox { db: Kysely<Database>, keyring: Keyring, log: Log, line: Line, public_url: string }
-
-const FINISH_TRIES_MAX = 20 // with the waits between them about the time a database takes to come back
 
 const RELEASED: Result = { outcome: 'released', called: null, response: null, error: null }
 
@@ -42,18 +39,6 @@ async function tryToSend (outbox: Outbox, claimed: ClaimedMessage, signal: Abort
   }
 }
 
-/** Tries again while the database is away: what was accepted should not be sent twice for want of a note. */
-async function finish ({ db }: Outbox, claimed: ClaimedMessage, result: Result, signal: AbortSignal): ReturnType<typeof finishMessage> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await inTransaction(db, (trx) => finishMessage(trx, claimed, result))
-    } catch (error) {
-      if (tries === FINISH_TRIES_MAX || signal.aborted) throw error
-      await delay(250 * Math.min(tries, 4))
-    }
-  }
-}
-
 /**
  * Sends one claimed message and writes down how that ended. When `signal` aborts the connection is cut and the message given back. At least once:
  * a lost answer, or a process that dies before the note, leads to a second message under the same id.
@@ -61,7 +46,7 @@ async function finish ({ db }: Outbox, claimed: ClaimedMessage, result: Result, 
 export async function sendMessage (outbox: Outbox, claimed: ClaimedMessage, signal: AbortSignal): Promise<void> {
   const { account_id, webhook_id, id: message_id, attempt } = claimed
   const result = await tryToSend(outbox, claimed, signal)
-  const state = await finish(outbox, claimed, result, signal)
+  const state = await insist(outbox.db, (trx) => finishMessage(trx, claimed, result), signal)
   const fields = { account_id, webhook_id, message_id, attempt, outcome: result.outcome, status: state?.status ?? 'claim lapsed' }
   outbox.log.info({ ...fields, status_code: result.called?.status_code, ms: result.called?.duration_ms }, 'webhook attempt')
   if (state?.disabled === true) outbox.log.warn({ account_id, webhook_id, reason: result.error }, 'webhook disabled')

@@ -1,0 +1,46 @@
+import type { Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+import { inTransaction } from '../database/transaction.js'
+import { waitForWake } from '../deliveries/wake.js'
+import { loggedError } from '../log.js'
+import { repeat, type Ground } from './repeat.js'
+
+/** One kind of thing that is sent: claimed under a lease, then sent with no transaction open. */
+export interface Outgoing<T extends { id: string }> {
+  name: string
+  /** how many at a time */
+  concurrency: number
+  claim: (trx: Transaction<Database>, busy: readonly T[]) => Promise<T[]>
+  send: (claimed: T, cut: AbortSignal) => Promise<void>
+}
+
+/** `stopping`: nothing new is taken. `cut`: what is under way is given back. */
+export type Signals = Record<'stopping' | 'cut', AbortSignal>
+
+/** Waits for the bell, for the time of a poll, or for room. */
+async function waitForWork (busy: Iterable<Promise<void>>, poll_ms: number, stopping: AbortSignal): Promise<void> {
+  const enough = new AbortController()
+  await Promise.race([waitForWake(poll_ms, AbortSignal.any([stopping, enough.signal])), ...busy])
+  enough.abort()
+}
+
+/** Claims what is due whenever there is room, and sends each on its own: a slow server holds up only what goes to it. */
+export async function sendAll<T extends { id: string }> (
+  { name, concurrency, claim, send }: Outgoing<T>, { db, keyring, log, poll_ms }: Ground & { poll_ms: number }, { stopping, cut }: Signals
+): Promise<void> {
+  const busy = new Map<Promise<void>, T>()
+  const round = async (): Promise<void> => {
+    const room = concurrency - busy.size
+    const claimed = room === 0 ? [] : await inTransaction(db, (trx) => claim(trx, [...busy.values()]))
+    for (const each of claimed) {
+      const sending = send(each, cut)
+        .catch((error: unknown) => { log.error({ job: name, id: each.id, err: loggedError(error) }, 'left to its lease') })
+        .finally(() => { busy.delete(sending) })
+      busy.set(sending, each)
+    }
+    if (claimed.length < room) await waitForWork(busy.keys(), poll_ms, stopping)
+    else await Promise.race(busy.keys())
+  }
+  await repeat([name, 0, round], { db, keyring, log }, stopping)
+  await Promise.all(busy.keys())
+}
