@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { list, listQuerySchema, listSchema, selection, selectQuerySchema } from '../plugins/rql/index.js'
+import { list, listWith, listQuerySchema, listSchema, selection, selectQuerySchema } from '../plugins/rql/index.js'
 import { problem, ref } from '../plugins/schema.js'
 import { ASSET_PARTS, assetDocuments } from './asset-documents.js'
 import { assetRequestsOf } from './asset-requests.js'
@@ -25,9 +25,9 @@ export const assetRoutes: FastifyPluginAsyncTypebox = async (app) => {
       response: { 200: listSchema(ref(Asset), 'The assets'), 400: problem('query-invalid') },
     },
   }, async (request, reply) => {
-    const found = await list(request, reply, { query: assetsListedFor(app.db, request.account), fields: assetFields, defaultOrdering: '-created_at' })
-    const views = await assetDocuments(app.db, app.keyring, request.account, found, selection(request, ASSET_PARTS).shows)
-    return views.map(({ document }) => document)
+    const { shows } = selection(request, ASSET_PARTS)
+    return listWith(request, reply, { query: assetsListedFor(app.db, request.account), fields: assetFields, defaultOrdering: '-created_at' }, async (rows) =>
+      (await assetDocuments(app.db, app.keyring, request.account, rows, shows)).map(({ document }) => document))
   })
 
   app.get('/assets/:id', {

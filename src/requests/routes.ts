@@ -6,7 +6,7 @@ import { inTransaction } from '../database/transaction.js'
 import { wakeWorker } from '../deliveries/wake.js'
 import { ParamWriteSchema } from '../parameters/schema.js'
 import { idempotencyKeyOf, once } from '../plugins/idempotency.js'
-import { list, listQuerySchema, listSchema, selection, selectQuerySchema } from '../plugins/rql/index.js'
+import { listWith, listQuerySchema, listSchema, selection, selectQuerySchema } from '../plugins/rql/index.js'
 import { IdempotencyHeaders, problem, ref } from '../plugins/schema.js'
 import { NewRequestSchema, RequestChangeSchema } from './bodies/schema.js'
 import { askValidators } from './ask-validators.js'
@@ -66,8 +66,9 @@ export const requestRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
   }, async (request, reply) => {
     const unfiltered = app.config.requests_default_pending && request.account.type === 'vendor' ? sql<boolean>`requests.status = 'pending'` : undefined
-    const rows = await list(request, reply, { query: requestsListedFor(app.db, request.account), fields: requestFields, defaultOrdering: 'created', unfiltered })
-    return requestDocuments(app.db, service, request.account, rows, selection(request, REQUEST_PARTS).shows)
+    const { shows } = selection(request, REQUEST_PARTS)
+    return listWith(request, reply, { query: requestsListedFor(app.db, request.account), fields: requestFields, defaultOrdering: 'created', unfiltered }, (rows) =>
+      requestDocuments(app.db, service, request.account, rows, shows))
   })
 
   app.get('/requests/:id', {

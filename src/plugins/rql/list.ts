@@ -3,6 +3,7 @@ import { SHAPED_BY_CALLER } from '../../database/named-statements.js'
 import { compileFilter, compileOrdering } from './compile.js'
 import type { Fields } from './fields.js'
 import { parseQuery } from './parse.js'
+import { unusedJoins } from './unused-joins.js'
 
 const LIMIT_DEFAULT = 100
 const LIMIT_MAX = 1000
@@ -20,14 +21,23 @@ interface Listing<DB, TB extends keyof DB, Row, Name extends string> {
 /**
  * Answers a list: the page that the request's RQL asks for, and the header `Content-Range: items <first>-<last>/<total>`.
  * The total is counted by a second statement, so it may be of another moment, but where the first page is all there is.
- * The count has the joins of the query but not its columns: PostgreSQL leaves out a left join of at most one row that nothing names.
+ * A left join of the query is of at most one row: it is left out where nothing names it.
  *
  * @throws Problem query-invalid
  */
 export async function list<DB, TB extends keyof DB, Row, Name extends string> (
   request: { raw: { url?: string | undefined } }, reply: { header: (name: string, value: string) => unknown },
-  { query, fields, defaultOrdering = 'id' as Name, unfiltered }: Listing<DB, TB, Row, Name>
+  listing: Listing<DB, TB, Row, Name>
 ): Promise<Array<Simplify<Row>>> {
+  return listWith(request, reply, listing, async (rows) => rows)
+}
+
+/** The same of what has more parts than its row: `documents` reads them while the total is counted. */
+export async function listWith<DB, TB extends keyof DB, Row, Name extends string, Document> (
+  request: { raw: { url?: string | undefined } }, reply: { header: (name: string, value: string) => unknown },
+  { query, fields, defaultOrdering = 'id' as Name, unfiltered }: Listing<DB, TB, Row, Name>,
+  documents: (rows: Array<Simplify<Row>>) => Promise<Document[]>
+): Promise<Document[]> {
   const asked = parseQuery(request.raw.url ?? '')
   const limit = Math.min(asked.limit ?? LIMIT_DEFAULT, LIMIT_MAX)
   const offset = asked.offset ?? 0
@@ -37,22 +47,21 @@ export async function list<DB, TB extends keyof DB, Row, Name extends string> (
   const sorted = compileOrdering(sorts, fields).reduce((page, { column, direction }) => page.orderBy(column, direction), filtered)
 
   const unnamed = sql.raw(SHAPED_BY_CALLER)
-  const page = sorted.limit(limit).offset(offset).modifyEnd(unnamed)
-  let rows: Array<Simplify<Row>> = []
-  let total: number
-  if (offset === 0 && limit > 0) {
-    rows = await page.execute()
-    total = rows.length < limit ? rows.length : await count(filtered.modifyEnd(unnamed))
-  } else {
-    total = await count(filtered.modifyEnd(unnamed))
-    if (limit > 0 && offset < total) rows = await page.execute()
+  const page = sorted.limit(limit).offset(offset).modifyEnd(unnamed).withPlugin(unusedJoins)
+  const counted = filtered.modifyEnd(unnamed)
+  let shown: Document[] = []
+  let total = limit === 0 || offset > 0 ? await count(counted) : undefined
+  if (total === undefined || (limit > 0 && offset < total)) {
+    const rows = await page.execute()
+    const isAll = offset === 0 && rows.length < limit
+    ;[shown, total] = await Promise.all([documents(rows), total ?? (isAll ? rows.length : count(counted))])
   }
-  const end = offset + rows.length
-  reply.header('content-range', `items ${offset}-${Math.max(offset, end - 1)}/${rows.length === 0 ? total : Math.max(total, end)}`)
-  return rows
+  const end = offset + shown.length
+  reply.header('content-range', `items ${offset}-${Math.max(offset, end - 1)}/${shown.length === 0 ? total : Math.max(total, end)}`)
+  return shown
 }
 
 async function count<DB, TB extends keyof DB> (filtered: SelectQueryBuilder<DB, TB, unknown>): Promise<number> {
-  const { total } = await filtered.clearSelect().select(sql<string>`count(*)`.as('total')).$castTo<{ total: string }>().executeTakeFirstOrThrow()
+  const { total } = await filtered.clearSelect().select(sql<string>`count(*)`.as('total')).$castTo<{ total: string }>().withPlugin(unusedJoins).executeTakeFirstOrThrow()
   return Number(total)
 }
