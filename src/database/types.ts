@@ -352,6 +352,13 @@ export interface Messages {
   updated_at: Generated<Timestamp>;
 }
 
+export interface OrderPageSettings {
+  account_id: string;
+  allowed_origins: Generated<string[]>;
+  days: Generated<number>;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface OrderRefs {
   account_id: string;
   created_at: Generated<Timestamp>;
@@ -371,6 +378,7 @@ export interface Orders {
   is_held: Generated<boolean>;
   locale: string | null;
   mode: string;
+  page_generation: Generated<number>;
   paid_at: Timestamp;
   parent_id: string | null;
   refunded_amount: Generated<Int8>;
@@ -594,6 +602,7 @@ export interface Products {
   mail_template: Json;
   name: string;
   on_renewal: Generated<string>;
+  order_page: Generated<string>;
   parameters_made: Generated<number>;
   short_description: Generated<string>;
   status: Generated<string>;
@@ -961,6 +970,7 @@ export interface DB {
   listings: Listings;
   marketplaces: Marketplaces;
   messages: Messages;
+  order_page_settings: OrderPageSettings;
   order_refs: OrderRefs;
   orders: Orders;
   parameter_values: ParameterValues;

@@ -3,7 +3,7 @@ import { jsonObjectFrom } from 'kysely/helpers/postgres'
 import type { Reader } from '../database/connect.js'
 import { Problem } from '../problems.js'
 import { capabilitiesBody, capabilitiesOf } from './capabilities.js'
-import type { AVAILABILITIES, ON_RENEWALS } from './schema.js'
+import type { AVAILABILITIES, ON_RENEWALS, ORDER_PAGES } from './schema.js'
 
 /** Who asks: a vendor for its own products, a provider for those it is connected to. */
 export interface ProductCaller { id: string, type: string }
@@ -25,6 +25,7 @@ export function productsSeenBy (db: Reader, { id, type }: ProductCaller) {
       sql<ProductStatus>`products.status`.as('status'),
       sql<typeof AVAILABILITIES[number]>`products.availability`.as('availability'),
       sql<typeof ON_RENEWALS[number]>`products.on_renewal`.as('on_renewal'),
+      sql<typeof ORDER_PAGES[number]>`products.order_page`.as('order_page'),
       sql<string[]>`array(select ref from product_refs r where r.account_id = products.account_id and r.product_id = products.id
         and r.ref <> products.id order by ref)`.as('external_ids'),
       sql<number>`(select count(*)::int from listings l where l.account_id = products.account_id and l.product_id = products.id and l.status = 'listed' ${ofCaller})`.as('listings'),
@@ -43,7 +44,7 @@ type ProductRow = Awaited<ReturnType<ReturnType<typeof productsSeenBy>['executeT
 
 /** A product in Connect's shape. What customers of the vendor's own shops read, and how those call it, is for the vendor alone. */
 export function productBody (row: ProductRow, caller: ProductCaller) {
-  const { account_id, external_ids, mail_template, locales, mail_on_request, availability, on_renewal, listings, connections, ...product } = row
+  const { account_id, external_ids, mail_template, locales, mail_on_request, availability, on_renewal, order_page, listings, connections, ...product } = row
   const capabilities = capabilitiesOf(row)
   const is_owner = account_id === caller.id
   return {
@@ -53,7 +54,7 @@ export function productBody (row: ProductRow, caller: ProductCaller) {
     visibility: { owner: is_owner, listing: listings > 0 },
     stats: { listings, connections },
     events: { created: { at: row.created_at }, updated: { at: row.updated_at } },
-    ...(is_owner ? { external_ids, mail_template, locales, mail_on_request, availability, on_renewal } : {}),
+    ...(is_owner ? { external_ids, mail_template, locales, mail_on_request, availability, on_renewal, order_page } : {}),
   }
 }
 

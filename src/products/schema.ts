@@ -35,6 +35,7 @@ export const longText = (options: object = {}) => Nullable(Type.String({ maxLeng
 
 export const ON_RENEWALS = ['issue', 'keep', 'extend'] as const
 export const AVAILABILITIES = ['exact', 'coarse'] as const
+export const ORDER_PAGES = ['none', 'click', 'show'] as const
 const STATUSES = ['draft', 'published', 'endofsale'] as const
 export const Status = OneOf(STATUSES, { description: 'For people; nothing depends on it but what marketplaces show', examples: ['published'] })
 
@@ -65,6 +66,9 @@ const writable = {
   availability: Type.Optional(OneOf(AVAILABILITIES, { description: 'What storefronts are told of the stock: numbers, or only whether there is any. `exact` if left out' })),
   on_renewal: Type.Optional(OneOf(ON_RENEWALS, {
     description: 'What an order that renews another gets: `issue` the next license, `keep` none, as the customer\'s own stays, `extend` the same, and more time for it. `issue` if left out',
+  })),
+  order_page: Type.Optional(OneOf(ORDER_PAGES, {
+    description: 'What the page of an order shows of its licenses: `none`, they come by mail, `click`, the keys after a click, `show`, the keys at once. `click` if left out',
   })),
   status: Type.Optional(Status),
   icon: Type.Optional(Nullable(Type.String({ maxLength: 2048, description: 'URL of a picture' }))),
@@ -108,6 +112,7 @@ export const Product = Type.Object({
   mail_on_request: Type.Optional(Type.Boolean()),
   availability: Type.Optional(OneOf(AVAILABILITIES)),
   on_renewal: Type.Optional(OneOf(ON_RENEWALS)),
+  order_page: Type.Optional(OneOf(ORDER_PAGES)),
 }, { $id: 'Product' })
 
 /** Fields that the lists of everything below a product have. */

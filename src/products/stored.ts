@@ -6,7 +6,7 @@ const CAPABILITIES_CHARS_MAX = 10_000 // what Connect's products say is a tenth 
 
 /** What is given of a product, without its words and names, as columns. */
 export function storedProduct (given: Static<typeof ProductChange>) {
-  const { status, icon, category, short_description, detailed_description, capabilities, mail_on_request, availability, on_renewal } = given
+  const { status, icon, category, short_description, detailed_description, capabilities, mail_on_request, availability, on_renewal, order_page } = given
   const written = capabilities === undefined ? undefined : JSON.stringify(capabilities ?? {})
   if (written !== undefined && written.length > CAPABILITIES_CHARS_MAX) {
     const fault = `capabilities: must have at most ${CAPABILITIES_CHARS_MAX} characters of JSON`
@@ -22,6 +22,7 @@ export function storedProduct (given: Static<typeof ProductChange>) {
     ...(mail_on_request === undefined ? {} : { mail_on_request }),
     ...(availability === undefined ? {} : { availability }),
     ...(on_renewal === undefined ? {} : { on_renewal }),
+    ...(order_page === undefined ? {} : { order_page }),
   }
 }
 
