@@ -1,5 +1,5 @@
 // A vendor's shop on a durable PostgreSQL of the test's own, used over HTTP as its checkout and its scripts would, while
-// processes are killed under it. The processes are `latchkey` from the sources (tsx src/main.ts).
+// processes are killed under it. The processes are `latchkey` from the sources.
 import { randomInt } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'

@@ -1,4 +1,4 @@
-// A worker in a process of its own, for tests that kill it: node --import tsx worker-process.ts <database url> <smtp url> <key material>
+// A worker in a process of its own, for tests that kill it: worker-process <database url> <smtp url> <key material>
 import { readConfig } from '../../src/config.js'
 import { connectDatabase } from '../../src/database/connect.js'
 import { buildLogger } from '../../src/log.js'

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import PostalMime from 'postal-mime'
 import t, { type Test } from 'tap'
@@ -20,6 +19,7 @@ import { startWorker, type Worker } from '../../src/worker.js'
 import { testDatabase } from '../support/database.js'
 import { filledOrder, poolOf, productOf, vendorShop, type OrderOptions, type ProductOptions, type Shop } from '../support/fixtures.js'
 import { brokenMailServer, closedPort, mailServer } from '../support/smtp.js'
+import { program } from '../support/process.js'
 import { until } from '../support/until.js'
 
 type Line = Record<string, unknown>
@@ -195,8 +195,7 @@ t.test('a killed worker', async (t) => {
   const shop = await vendorShop(db, readKeyring(material))
   const hanging = await brokenMailServer(t, 'never greets')
   const { delivery_id: id } = await order(shop, ['KEY-A'])
-  const program = fileURLToPath(new URL('worker-process.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', program, url, hanging.url, material, '1500'], { stdio: 'ignore' })
+  const child = spawn(process.execPath, [...program('test/deliveries/worker-process'), url, hanging.url, material, '1500'], { stdio: 'ignore' })
   t.teardown(() => child.kill('SIGKILL'))
   await until('the connection of the first worker', () => hanging.connections() === 1)
   const before = await stateOf(shop, id)

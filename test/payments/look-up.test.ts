@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { createHmac, randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config.js'
@@ -9,6 +8,7 @@ import type { Keyring } from '../../src/sealing.js'
 import { startWorker } from '../../src/worker.js'
 import { assertInvariants } from '../support/invariants.js'
 import { hang, receiver, status, type Received, type Receiver } from '../support/receiver.js'
+import { program } from '../support/process.js'
 import { until } from '../support/until.js'
 import { postMessage, type Message } from '../support/webhooks.js'
 import { orderOf, shopOf, type Shop } from './matrix.js'
@@ -180,8 +180,7 @@ t.test('killed while it asks', async (t) => {
   shop.api.answer = hang
   const { json: { id } } = await shop.send(transaction('txn_1'))
   const material = [...shop.keyring.versions].map(([version, key]) => `${version}=${key.toString('base64')}`)
-  const program = fileURLToPath(new URL('../webhooks/worker-process.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', program, shop.url, [`fingerprint=${Buffer.alloc(32).toString('base64')}`, ...material].join(), '60000'])
+  const child = spawn(process.execPath, [...program('test/webhooks/worker-process'), shop.url, [`fingerprint=${Buffer.alloc(32).toString('base64')}`, ...material].join(), '60000'])
   t.teardown(() => child.kill('SIGKILL'))
   await until('the call', () => shop.api.received.length === 1)
   child.kill('SIGKILL')

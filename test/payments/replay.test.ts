@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t from 'tap'
 import { reconcileCommand } from '../../src/commands/reconcile.js'
 import { advanceReplays } from '../../src/payments/advance-replays.js'
 import { assertInvariants } from '../support/invariants.js'
+import { program } from '../support/process.js'
 import { until } from '../support/until.js'
 import { callsOf, keys, makePool, makeProduct } from '../support/vendor.js'
 import { checkout, paid, state, type Checkout } from './support.js'
@@ -70,8 +70,7 @@ t.test('killed half way', async (t) => {
   await mend(shop, total)
   const { id } = (await shop.call('POST', '/v1/payment-events/replay', { ...ALL, status: 'failed' })).json()
   const material = [...shop.keyring.versions].map(([version, key]) => `${version}=${key.toString('base64')}`)
-  const program = fileURLToPath(new URL('../webhooks/worker-process.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', program, shop.url, [`fingerprint=${Buffer.alloc(32).toString('base64')}`, ...material].join(), '2000'], { stdio: 'ignore' })
+  const child = spawn(process.execPath, [...program('test/webhooks/worker-process'), shop.url, [`fingerprint=${Buffer.alloc(32).toString('base64')}`, ...material].join(), '2000'], { stdio: 'ignore' })
   t.teardown(() => child.kill('SIGKILL'))
   await until('some to be done', async () => (await replayOf(shop, id)).done >= 20)
   const dead = new Promise((resolve) => child.once('exit', resolve))

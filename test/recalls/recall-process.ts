@@ -1,4 +1,4 @@
-// Works on recalls in a process of its own, for tests that kill it: node --import tsx recall-process.ts <database url>
+// Works on recalls in a process of its own, for tests that kill it: recall-process <database url>
 import { readConfig } from '../../src/config.js'
 import { connectDatabase } from '../../src/database/connect.js'
 import { inTransaction } from '../../src/database/transaction.js'

@@ -6,7 +6,7 @@ import { startRecall } from '../../src/recalls/start.js'
 import { contents } from '../contract/tenant.js'
 import { approvedOf, boundMarket, buy as request, keyOf, withWorker } from '../requests/bound.js'
 import { assertInvariants } from '../support/invariants.js'
-import { root } from '../support/process.js'
+import { program, root } from '../support/process.js'
 import type { Json } from '../support/sdk.js'
 import { until } from '../support/until.js'
 import { keys, load, stockOf, type Call } from '../support/vendor.js'
@@ -25,7 +25,7 @@ const done = async ({ call }: Pick<Shop, 'call'>, id: string): Promise<Json> => 
 
 /** Works on recalls until it has replaced so many, and is killed then, most likely in the middle of a chunk. */
 async function workAndDie (t: Test, { service }: Shop, id: string, replaced_min: number): Promise<void> {
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', 'tsx', 'test/recalls/recall-process.ts', service.url], { cwd: root, stdio: 'ignore' })
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...program('test/recalls/recall-process'), service.url], { cwd: root, stdio: 'ignore' })
   const ended = new Promise((resolve) => { child.once('close', resolve) })
   t.teardown(() => { child.kill('SIGKILL') })
   await until('the recall to be half done', async () =>

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import { Webhook } from 'standardwebhooks'
 import t from 'tap'
 import { newKeyMaterial, readKeyring } from '../../src/sealing.js'
 import { assertInvariants } from '../support/invariants.js'
 import { hang, receiver, status, type Received } from '../support/receiver.js'
+import { program } from '../support/process.js'
 import { until } from '../support/until.js'
 import { load, orderOf, stockOf } from '../support/vendor.js'
 import { answerKeys, demands, due, eventsOf, held, isFulfilled, issue, keysFor, order, reach, scene, SECRET, supplied, webService, work } from './support.js'
@@ -172,7 +172,7 @@ t.test('kill -9 after the call', async (t) => {
   const { id } = (await posted).json<{ id: string }>()
   const lock = await it.db.startTransaction().execute()
   await sql`select from pools where id = ${it.pool_id} for no key update`.execute(lock)
-  const start = () => spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL('../webhooks/worker-process.ts', import.meta.url)), it.url, material, '1000'], {
+  const start = () => spawn(process.execPath, [...program('test/webhooks/worker-process'), it.url, material, '1000'], {
     env: { ...process.env, NODE_OPTIONS: '' }, stdio: 'ignore',
   })
   const first = start()

@@ -7,7 +7,15 @@ import { until } from './until.js'
 
 interface Teardown { teardown (work: () => unknown): unknown }
 
-export const root = fileURLToPath(new URL('../..', import.meta.url))
+/** The checkout: tests are run from there. */
+export const root = process.cwd()
+
+/** What node is given to run a program of the sources or tests (`src/main`): as it was compiled with this file, or as it is written. */
+export function program (name: string): string[] {
+  const here = fileURLToPath(import.meta.url)
+  const file = path.join(path.dirname(here), '../..', name)
+  return here.endsWith('.ts') ? ['--import', 'tsx', `${file}.ts`] : ['--enable-source-maps', `${file}.js`]
+}
 
 export interface Started {
   child: ChildProcess
@@ -24,7 +32,7 @@ export interface StartOptions { env?: NodeJS.ProcessEnv, uid?: number }
 /** Runs `latchkey` from the sources, with nothing of this process's own settings. Killed when the test ends. */
 export function startLatchkey (t: Teardown, args: readonly string[], { env = {}, uid }: StartOptions = {}): Started {
   // tap would load itself into the child, and fail it at its exit where its user may not write to .tap
-  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', 'tsx', 'src/main.ts', ...args], {
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...program('src/main'), ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: os.tmpdir(), PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

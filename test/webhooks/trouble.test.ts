@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { sql } from 'kysely'
 import t from 'tap'
 import { readConfig } from '../../src/config.js'
@@ -12,6 +11,7 @@ import { ATTEMPTS_MAX } from '../../src/webhooks/schedule.js'
 import { sealSecret } from '../../src/webhooks/secrets.js'
 import { newSigningSecret } from '../../src/webhooks/sign.js'
 import { hang, receiver, status } from '../support/receiver.js'
+import { program } from '../support/process.js'
 import { until } from '../support/until.js'
 import { CHANGE, changeOf, due, eventsOf, makeWebhook, messagesOf, reaches, scene, statistics, tell, WEBHOOKS, work, type Scene } from './support.js'
 
@@ -179,8 +179,7 @@ t.test('a killed worker', async (t) => {
   const row = await it.db.selectFrom('webhook_secrets').selectAll().executeTakeFirstOrThrow()
   await it.db.updateTable('webhook_secrets').set({ sealed: sealSecret(it.keyring, { account_id: row.account_id, id }, row.id, newSigningSecret()) }).execute()
   await tell(it, changeOf(it))
-  const program = fileURLToPath(new URL('worker-process.ts', import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', program, it.url, material, '2000'], { stdio: 'ignore' })
+  const child = spawn(process.execPath, [...program('test/webhooks/worker-process'), it.url, material, '2000'], { stdio: 'ignore' })
   t.teardown(() => child.kill('SIGKILL'))
   await until('the first call', () => hook.received.length === 1)
   const dead = new Promise((resolve) => child.once('exit', resolve))
