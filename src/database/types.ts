@@ -35,6 +35,44 @@ export interface Accounts {
   type: string;
 }
 
+export interface AlertMails {
+  account_id: string;
+  attempts: Generated<number>;
+  claim_id: string | null;
+  created_at: Generated<Timestamp>;
+  id: Generated<string>;
+  last_error: string | null;
+  mailing_id: string;
+  message_id: string | null;
+  next_attempt_at: Generated<Timestamp | null>;
+  sent_at: Timestamp | null;
+  status: Generated<string>;
+  to: string;
+}
+
+export interface Alerts {
+  account_id: string;
+  cleared_at: Timestamp | null;
+  data: Generated<Json>;
+  id: Generated<string>;
+  kind: string;
+  mail_state: Generated<string>;
+  mailed_at: Timestamp | null;
+  mailing_id: string | null;
+  raised_at: Generated<Timestamp>;
+  step: Generated<number>;
+  subject_id: string;
+  topic: string;
+}
+
+export interface AlertSettings {
+  account_id: string;
+  addresses: Generated<string[]>;
+  expiring_days: Generated<number>;
+  muted: Generated<string[]>;
+  updated_at: Generated<Timestamp>;
+}
+
 export interface Allocations {
   account_id: string;
   allocated_at: Generated<Timestamp>;
@@ -178,6 +216,7 @@ export interface Deliveries {
   claim_id: string | null;
   created_at: Generated<Timestamp>;
   id: Generated<string>;
+  is_paced: Generated<boolean>;
   last_error: string | null;
   license_ids: string[];
   message_id: string | null;
@@ -189,7 +228,10 @@ export interface Deliveries {
   sent_at: Timestamp | null;
   status: Generated<string>;
   to: string;
+  worded_at: Timestamp | null;
   words: Json | null;
+  words_version: number | null;
+  wrapper_version: number | null;
 }
 
 export interface DeliveryAttempts {
@@ -202,6 +244,39 @@ export interface DeliveryAttempts {
   started_at: Generated<Timestamp>;
 }
 
+export interface DeliveryReports {
+  account_id: string;
+  action: string;
+  delivery_id: string;
+  diagnostic: string;
+  received_at: Generated<Timestamp>;
+  status: string;
+}
+
+export interface Erasures {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  created_by: string | null;
+  cursor: Generated<string>;
+  fingerprint: Buffer | null;
+  finished_at: Timestamp | null;
+  forced: Generated<boolean>;
+  id: Generated<string>;
+  kept: Generated<number>;
+  kept_ids: Generated<string[]>;
+  kind: string;
+  orders: Generated<number>;
+  orders_before: Timestamp | null;
+  payment_events: Generated<number>;
+  payment_events_before: Timestamp | null;
+  phase: string;
+  purchases: Generated<number>;
+  reason: string | null;
+  sealed_subject: Buffer | null;
+  status: Generated<string>;
+  tier_accounts: Generated<number>;
+}
+
 export interface Events {
   account_id: string;
   actor: string | null;
@@ -210,6 +285,20 @@ export interface Events {
   id: Generated<string>;
   subject_id: string;
   type: string;
+}
+
+export interface Expirations {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  license_id: string;
+  pool_id: string;
+}
+
+export interface FitStock {
+  account_id: string | null;
+  license_id: string | null;
+  pool_id: string | null;
+  position: Int8 | null;
 }
 
 export interface HeldLicenses {
@@ -288,6 +377,7 @@ export interface Licenses {
   account_id: string;
   batch_id: string;
   created_at: Generated<Timestamp>;
+  expires_at: Timestamp | null;
   fingerprint: Buffer;
   id: string;
   line: number;
@@ -327,6 +417,39 @@ export interface Listings {
   provider_id: string;
   status: Generated<string>;
   updated_at: Generated<Timestamp>;
+}
+
+export interface MailSettings {
+  account_id: string;
+  bcc: string | null;
+  dkim_domain: string | null;
+  dkim_public_key: string | null;
+  dkim_sealed_key: Buffer | null;
+  dkim_selector: string | null;
+  from_address: string | null;
+  from_name: string | null;
+  is_pacing: Generated<boolean>;
+  paced_until: Generated<Timestamp>;
+  rate_per_second: number | null;
+  reply_to: string | null;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface MailWords {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  created_by: string | null;
+  product_id: string;
+  version: number;
+  words: Json;
+}
+
+export interface MailWrappers {
+  account_id: string;
+  created_at: Generated<Timestamp>;
+  created_by: string | null;
+  texts: Json;
+  version: number;
 }
 
 export interface Marketplaces {
@@ -372,11 +495,13 @@ export interface Orders {
   created_at: Generated<Timestamp>;
   currency: string;
   customer: Json;
+  erased_at: Timestamp | null;
   external_id: string;
   fulfillment_status: string;
   id: string;
   is_held: Generated<boolean>;
   locale: string | null;
+  mail_to: string | null;
   mode: string;
   page_generation: Generated<number>;
   paid_at: Timestamp;
@@ -407,6 +532,7 @@ export interface PaymentEvents {
   attempts: Generated<number>;
   body: Buffer;
   context: Generated<Json>;
+  erased_at: Timestamp | null;
   event_key: string;
   id: string;
   next_attempt_at: Timestamp | null;
@@ -496,15 +622,39 @@ export interface Pools {
   account_id: string;
   created_at: Generated<Timestamp>;
   currency: string | null;
+  dated_from: Int8 | null;
   id: string;
+  low_stock_days: number | null;
+  low_stock_percents: Generated<number[]>;
   low_stock_threshold: number | null;
+  mark_expires_at: Generated<Timestamp>;
+  mark_position: Generated<Int8>;
+  min_remaining_days: Generated<number>;
   mode: string;
   name: string;
   next_position: Generated<Int8>;
   on_shortage: string;
+  pick: Generated<string>;
   product_ids: Generated<string[]>;
   quantity_rule: string;
   updated_at: Generated<Timestamp>;
+}
+
+export interface PoolSales {
+  account_id: string;
+  day: Timestamp;
+  licenses: number;
+  pool_id: string;
+}
+
+export interface PoolWatches {
+  account_id: string;
+  batch_id: string | null;
+  look_at: Generated<Timestamp>;
+  looked_at: Generated<Timestamp>;
+  pool_id: string;
+  seen: Generated<string>;
+  stocked: number | null;
 }
 
 export interface ProductActions {
@@ -594,6 +744,7 @@ export interface Products {
   category: Generated<Json>;
   created_at: Generated<Timestamp>;
   detailed_description: Generated<string>;
+  family_name: string | null;
   icon: Generated<string>;
   id: string;
   items_made: Generated<number>;
@@ -607,7 +758,10 @@ export interface Products {
   short_description: Generated<string>;
   status: Generated<string>;
   updated_at: Generated<Timestamp>;
+  url_to_download: string | null;
+  url_to_instructions: string | null;
   version: Generated<number>;
+  words_version: Generated<number>;
 }
 
 export interface ProductSupplies {
@@ -732,6 +886,18 @@ export interface RequestWaits {
   tier_config_request_id: string;
 }
 
+export interface RetentionSettings {
+  account_id: string;
+  customer_days: number | null;
+  payment_event_days: number | null;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface SalesCounts {
+  account_id: string;
+  counted_until: Timestamp;
+}
+
 export interface Slots {
   account_id: string;
   cancelled_at: Timestamp | null;
@@ -743,6 +909,7 @@ export interface Slots {
 export interface StagedLicenses {
   account_id: string;
   batch_id: string;
+  expires_at: Timestamp | null;
   fingerprint: Buffer;
   license_id: string;
   line: number;
@@ -751,6 +918,7 @@ export interface StagedLicenses {
 
 export interface Stock {
   account_id: string;
+  expires_at: Timestamp | null;
   license_id: string;
   pool_id: string;
   position: Int8;
@@ -901,6 +1069,7 @@ export interface Webhooks {
   deleted_at: Timestamp | null;
   description: Generated<string>;
   disabled_reason: string | null;
+  event_types: Generated<string[]>;
   events: Generated<Int8>;
   external_url: string;
   failing_since: Timestamp | null;
@@ -945,6 +1114,9 @@ export interface Withdrawals {
 
 export interface DB {
   accounts: Accounts;
+  alert_mails: AlertMails;
+  alert_settings: AlertSettings;
+  alerts: Alerts;
   allocations: Allocations;
   api_keys: ApiKeys;
   asset_items: AssetItems;
@@ -957,7 +1129,11 @@ export interface DB {
   conversations: Conversations;
   deliveries: Deliveries;
   delivery_attempts: DeliveryAttempts;
+  delivery_reports: DeliveryReports;
+  erasures: Erasures;
   events: Events;
+  expirations: Expirations;
+  fit_stock: FitStock;
   held_licenses: HeldLicenses;
   hold_lines: HoldLines;
   holds: Holds;
@@ -968,6 +1144,9 @@ export interface DB {
   licenses: Licenses;
   line_items: LineItems;
   listings: Listings;
+  mail_settings: MailSettings;
+  mail_words: MailWords;
+  mail_wrappers: MailWrappers;
   marketplaces: Marketplaces;
   messages: Messages;
   order_page_settings: OrderPageSettings;
@@ -980,6 +1159,8 @@ export interface DB {
   payment_source_secrets: PaymentSourceSecrets;
   payment_sources: PaymentSources;
   pool_routes: PoolRoutes;
+  pool_sales: PoolSales;
+  pool_watches: PoolWatches;
   pools: Pools;
   product_actions: ProductActions;
   product_configurations: ProductConfigurations;
@@ -996,6 +1177,8 @@ export interface DB {
   request_items: RequestItems;
   request_waits: RequestWaits;
   requests: Requests;
+  retention_settings: RetentionSettings;
+  sales_counts: SalesCounts;
   slots: Slots;
   staged_licenses: StagedLicenses;
   stock: Stock;
