@@ -29,6 +29,9 @@ async function market (db: Kysely<Database>): Promise<void> {
     insert into contracts (account_id, id, provider_id, marketplace_id, name) values ('${ACCOUNT}', 'CRD-00000-00000-00001', '${PROVIDER}', 'MP-00001', 'bench');
     insert into products (account_id, id, name, mail_template)
       select '${ACCOUNT}', 'PRD-000-000-' || lpad(n::text, 3, '0'), 'Bench ' || n, '{"subject": "Key", "text": "{KEY}"}' from generate_series(1, ${PRODUCTS}) n;
+    insert into mail_words (account_id, product_id, version, words)
+      select account_id, id, 1, jsonb_build_object('name', name, 'mail_template', mail_template, 'locales', locales) from products where id <> 'PRD-bench';
+    update products set words_version = 1;
     insert into product_refs (account_id, ref, product_id) select account_id, id, id from products where id <> 'PRD-bench';
     insert into listings (account_id, id, product_id, contract_id, provider_id)
       select account_id, 'LST' || substr(id, 4), id, 'CRD-00000-00000-00001', '${PROVIDER}' from products where id <> 'PRD-bench';

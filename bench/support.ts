@@ -29,6 +29,9 @@ export async function stage (): Promise<Stage> {
   await sql.raw(`
     insert into accounts (id, type, name) values ('${ACCOUNT}', 'vendor', 'bench');
     insert into products (account_id, id, name, mail_template) values ('${ACCOUNT}', 'PRD-bench', 'Bench', '{"subject": "Key", "text": "{KEY}"}');
+    insert into mail_words (account_id, product_id, version, words)
+      select account_id, id, 1, jsonb_build_object('name', name, 'mail_template', mail_template, 'locales', locales) from products;
+    update products set words_version = 1;
     insert into product_refs (account_id, ref, product_id) values ('${ACCOUNT}', 'PRD-bench', 'PRD-bench'), ('${ACCOUNT}', '${SKU}', 'PRD-bench');
     insert into pools (account_id, id, name, product_ids, mode, quantity_rule, on_shortage) values ('${ACCOUNT}', '${POOL}', 'bench', '{PRD-bench}', 'live', 'unit', 'backorder');
     insert into pool_routes (account_id, mode, product_id, currency, rank, pool_id) values ('${ACCOUNT}', 'live', 'PRD-bench', '', 1, '${POOL}');

@@ -20,6 +20,11 @@ export interface ClaimedDelivery {
   words: { subject: string, text: string } | null
   to: string
   message_id: string
+  /** what its product and its account said when it was first tried: mail_words, mail_wrappers (0: nothing of its own) */
+  words_version: number
+  wrapper_version: number
+  /** when that was */
+  worded_at: Date
 }
 
 export interface ClaimOptions {
@@ -106,7 +111,7 @@ async function giveUp (trx: Transaction<Database>, due: readonly Due[], status: 
   }
 }
 
-/** Writes down that these are being sent, and that their licenses count as seen from now on. */
+/** Writes down that these are being sent, and that their licenses count as seen from now on. What they say is fixed with the first try. */
 async function markSending (
   trx: Transaction<Database>, sendable: ReadonlyArray<Pick<ClaimedDelivery, 'account_id' | 'id' | 'license_ids' | 'parent_license_ids'>>, options: ClaimOptions
 ): Promise<ClaimedDelivery[]> {
@@ -115,9 +120,14 @@ async function markSending (
     with claimed as (
       update deliveries t set status = 'sending', attempts = t.attempts + 1, claim_id = ${newId('CL')}, license_ids = d.license_ids,
         next_attempt_at = now() + ${options.lease_ms} * interval '1 ms',
-        message_id = coalesce(t.message_id, '<' || t.id || '@' || ${options.domain} || '>')
+        message_id = coalesce(t.message_id, '<' || t.id || '@' || ${options.domain} || '>'),
+        words_version = coalesce(t.words_version, (select p.words_version from products p where p.account_id = t.account_id and p.id = t.product_id)),
+        wrapper_version = coalesce(t.wrapper_version, (
+          select w.version from mail_wrappers w where w.account_id = t.account_id order by w.version desc limit 1), 0),
+        worded_at = coalesce(t.worded_at, now())
       from ${input} where t.account_id = d.account_id and t.id = d.id
-      returning t.account_id, t.id, t.claim_id, t.attempts, t.order_id, t.product_id, t.license_ids, d.parent_license_ids, t.words, t."to", t.message_id
+      returning t.account_id, t.id, t.claim_id, t.attempts, t.order_id, t.product_id, t.license_ids, d.parent_license_ids, t.words, t."to", t.message_id,
+        t.words_version, t.wrapper_version, t.worded_at
     ), tried as (
       insert into delivery_attempts (account_id, delivery_id, attempt) select account_id, id, attempts from claimed
     ), seen as (
@@ -126,7 +136,8 @@ async function markSending (
       from claimed c cross join lateral (select distinct unnest(c.license_ids || c.parent_license_ids) as license_id) l
       where not exists (select from license_sightings s where s.account_id = c.account_id and s.license_id = l.license_id and s.seen_by = c.id)
     )
-    select account_id, id, claim_id, attempts as attempt, order_id, product_id, license_ids, parent_license_ids, words, "to", message_id from claimed`.execute(trx)
+    select account_id, id, claim_id, attempts as attempt, order_id, product_id, license_ids, parent_license_ids, words, "to", message_id, words_version, wrapper_version, worded_at
+    from claimed`.execute(trx)
   return rows
 }
 

@@ -1,6 +1,8 @@
 import type { Reader } from '../database/connect.js'
 import type { Letter, MailedLicense, MailedProduct } from '../mailer/render.js'
 import { open, type Keyring } from '../sealing.js'
+import { readSale } from '../words/read-sale.js'
+import { readWords } from '../words/read-words.js'
 import type { ClaimedDelivery } from './claim.js'
 
 /** The licenses of a delivery in clear, in its order. Their keys go into the mail and nowhere else. */
@@ -23,29 +25,15 @@ function inWordsOf ({ words }: ClaimedDelivery, product: MailedProduct): MailedP
   return { ...product, mail_template: words, locales: Object.fromEntries(names) }
 }
 
-/** All that a mail is written from. */
+/** All that a mail is written from: the words as they were when it was first tried. */
 export async function readLetter (db: Reader, keyring: Keyring, claimed: ClaimedDelivery): Promise<Letter> {
-  const { account_id, order_id, product_id } = claimed
-  const order = await db.selectFrom('orders').innerJoin('accounts', 'accounts.id', 'orders.account_id')
-    .select(['accounts.name as sender', 'orders.external_id', 'orders.currency', 'orders.locale', 'orders.customer'])
-    .where('orders.account_id', '=', account_id).where('orders.id', '=', order_id).executeTakeFirstOrThrow()
-  const product = await db.selectFrom('products').select(['id', 'name', 'mail_template', 'locales'])
-    .where('account_id', '=', account_id).where('id', '=', product_id).executeTakeFirstOrThrow()
-  const lines = await db.selectFrom('line_items').select(['quantity', 'unit_amount'])
-    .where('account_id', '=', account_id).where('order_id', '=', order_id).where('product_id', '=', product_id).execute()
-  const amounts = lines.map(({ unit_amount }) => unit_amount === null ? null : BigInt(unit_amount))
-  const [first = null] = amounts
+  const { account_id, product_id, words_version: version } = claimed
   return {
-    sender: order.sender,
-    product: inWordsOf(claimed, product as unknown as MailedProduct),
-    order: { ...order, customer: order.customer as Record<string, unknown> },
-    quantity: lines.reduce((sum, line) => sum + line.quantity, 0),
-    unit_amount: amounts.every((amount) => amount === first) ? first : null,
-    total_amount: amounts.reduce<bigint | null>((sum, amount, i) =>
-      sum === null || amount === null ? null : sum + amount * BigInt(lines[i]?.quantity ?? 0), 0n),
+    ...await readSale(db, claimed),
+    product: inWordsOf(claimed, await readWords(db, { account_id, product_id, version })),
     licenses: await openLicenses(db, keyring, account_id, claimed.license_ids),
     parent_keys: (await openLicenses(db, keyring, account_id, claimed.parent_license_ids)).map((license) => license.key),
     order_page_url: null,
-    now: new Date(),
+    now: claimed.worded_at,
   }
 }

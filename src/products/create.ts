@@ -9,6 +9,7 @@ import { storedProduct } from './stored.js'
 import { makeDefaultTemplates } from './templates/defaults.js'
 import { writeVersion } from './versions/write.js'
 import { writeRefs } from './write-refs.js'
+import { writeWords } from './write-words.js'
 
 /** The mail of a product that was given none. */
 const MAIL_TEMPLATE = { subject: 'Your license for {PROGRAM_NAME}', text: 'Thank you for your purchase. Your license:\n\n{KEY}' }
@@ -34,6 +35,7 @@ export async function createProduct (
   await writeRefs(trx, account_id, id, external_ids)
   await makeDefaultTemplates(trx, { account_id, product_id: id })
   await writeVersion(trx, { account_id, product_id: id })
+  await writeWords(trx, { account_id, product_id: id }, actor)
   await recordEvent(trx, { account_id, type: 'product.created', subject_id: id, actor })
   return id
 }

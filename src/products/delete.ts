@@ -5,7 +5,7 @@ import { recordEvent } from '../events/record.js'
 import { Problem } from '../problems.js'
 
 const REMEDY = 'set its status to endofsale instead'
-const BELOW = ['product_configurations', 'product_parameters', 'product_items', 'product_templates', 'product_actions', 'product_versions', 'product_supplies', 'product_refs'] as const
+const BELOW = ['product_configurations', 'product_parameters', 'product_items', 'product_templates', 'product_actions', 'product_versions', 'product_supplies', 'product_refs', 'mail_words'] as const
 
 /**
  * Deletes a product that nothing was made with, and all below it.

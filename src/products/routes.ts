@@ -68,7 +68,7 @@ export const productRoutes: FastifyPluginAsyncTypebox = async (app) => {
       operationId: 'updateProduct',
       tags: ['products'],
       summary: 'Change a product',
-      description: 'What is given replaces what was; the rest stays. Mails that are not sent yet get the new words.',
+      description: 'What is given replaces what was; the rest stays. Mails that were not tried yet get the new words.',
       params: IdParams,
       body: ProductChange,
       response: { 200: ref(Product), 404: problem('product-not-found'), 409: problem('external-id-taken') },

@@ -7,9 +7,10 @@ import { checkWords } from './check-words.js'
 import type { ProductChange } from './schema.js'
 import { storedProduct } from './stored.js'
 import { writeRefs } from './write-refs.js'
+import { writeWords } from './write-words.js'
 
 /**
- * Replaces what is given of a product. Mails not yet sent get the new words.
+ * Replaces what is given of a product. Mails that were not tried yet get the new words.
  *
  * @throws Problem product-not-found
  * @throws Problem validation-failed  its words, see checkWords
@@ -24,6 +25,7 @@ export async function updateProduct (
     .where('account_id', '=', account_id).where('id', '=', id).executeTakeFirst()
   if (updated.numUpdatedRows === 0n) throw new Problem('product-not-found')
   if (external_ids !== undefined) await writeRefs(trx, account_id, id, external_ids)
+  await writeWords(trx, { account_id, product_id: id }, actor)
   const fields = [...Object.keys(columns), ...(external_ids === undefined ? [] : ['external_ids'])]
   await recordEvent(trx, { account_id, type: 'product.updated', subject_id: id, actor, data: { fields } })
 }

@@ -4,6 +4,7 @@ import type { Database } from '../../src/database/connect.js'
 import { inTransaction } from '../../src/database/transaction.js'
 import { planDeliveries } from '../../src/deliveries/plan.js'
 import { newDigitsId, newId } from '../../src/ids.js'
+import { writeWords } from '../../src/products/write-words.js'
 import { fingerprint, newKeyMaterial, readKeyring, seal, type Keyring } from '../../src/sealing.js'
 
 export interface Shop { db: Kysely<Database>, keyring: Keyring, account_id: string }
@@ -22,6 +23,7 @@ export async function productOf ({ db, account_id }: Shop, options: ProductOptio
   const { name = 'Photo Studio Pro', mail_template = { subject: 'Your key for {PROGRAM_NAME}', text: 'Your key: {KEY}' }, locales = {}, external_id } = options
   const id = newDigitsId('PRD', 4)
   await db.insertInto('products').values({ account_id, id, name, mail_template: JSON.stringify(mail_template), locales: JSON.stringify(locales) }).execute()
+  await inTransaction(db, (trx) => writeWords(trx, { account_id, product_id: id }, null))
   const refs = external_id === undefined ? [id] : [id, external_id]
   await db.insertInto('product_refs').values(refs.map((ref) => ({ account_id, ref, product_id: id }))).execute()
   return id

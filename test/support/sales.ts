@@ -1,7 +1,9 @@
 // Rows of a product that a provider sells, and of purchases of it, for tests whose subject is not how such rows come about.
 import { sql, type Kysely, type SqlBool } from 'kysely'
 import type { Database } from '../../src/database/connect.js'
+import { inTransaction } from '../../src/database/transaction.js'
 import { newDigitsId, partId } from '../../src/ids.js'
+import { writeWords } from '../../src/products/write-words.js'
 
 /** How values are written where who writes and who else has them is not the subject. */
 export const AS_VENDOR = { mode: 'strict', side: 'vendor', others: sql<SqlBool>`false` } as const
@@ -62,6 +64,7 @@ export async function saleOf (
     account_id, product_id, id: partId(product_id, 'PRM', position + 1, 4), name, title: `Title of ${name}`, type, scope, phase, secret, position, constraints: JSON.stringify(constraints),
   }))
   await db.insertInto('products').values({ account_id, id: product_id, name, mail_template: JSON.stringify({ subject: 'Key', text: '{KEY}' }) }).execute()
+  await inTransaction(db, (trx) => writeWords(trx, { account_id, product_id }, null))
   await db.insertInto('product_items').values([
     { account_id, product_id, id: items[0], local_id: 'seats', mpn: 'SEATS', name: 'Seats', display_name: 'Seats', period: 'monthly', unit: 'Seats', position: 1 },
     { account_id, product_id, id: items[1], local_id: 'traffic', mpn: 'TRAFFIC', name: 'Traffic', display_name: 'Traffic', type: 'ppu', unit: 'GB', position: 2 },

@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely'
 import type { Database } from '../../src/database/connect.js'
 import { inTransaction } from '../../src/database/transaction.js'
 import { newDigitsId } from '../../src/ids.js'
+import { writeWords } from '../../src/products/write-words.js'
 import type { TierScope } from '../../src/tiers/accounts/schema.js'
 import { resolveTier } from '../../src/tiers/accounts/resolve-tier.js'
 import { testAccount, type TestAccount } from '../support/app.js'
@@ -23,6 +24,7 @@ export async function saleOf (db: Kysely<Database>, vendor: TestAccount, options
   const [account_id, provider_id] = [vendor.account_id, provider.account_id]
   const [product_id, connection_id, hub_id, marketplace_id] = [newDigitsId('PRD', 3), newDigitsId('CT', 3, 4), newDigitsId('HB', 2, 4), newDigitsId('MP', 1, 5)]
   await db.insertInto('products').values({ account_id, id: product_id, name: 'Pro', mail_template: '{}', capabilities: JSON.stringify(capabilities) }).execute()
+  await inTransaction(db, (trx) => writeWords(trx, { account_id, product_id }, null))
   await db.insertInto('hubs').values({ provider_id, id: hub_id, name: 'Hub' }).execute()
   await db.insertInto('marketplaces').values({ provider_id, id: marketplace_id, hub_id, name: 'Shop' }).execute()
   await db.insertInto('connections').values({ account_id, id: connection_id, product_id, provider_id, hub_id, type: 'production' }).execute()
