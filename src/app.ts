@@ -17,6 +17,10 @@ import { eventRoutes } from './events/routes.js'
 import { holdRoutes } from './holds/routes.js'
 import { licenseRoutes } from './licenses/routes.js'
 import type { Intake } from './orders/intake.js'
+import { orderPageLinkRoutes } from './order-page/link-routes.js'
+import { orderPageFileRoutes } from './order-page/page-routes.js'
+import { orderPageRoutes } from './order-page/routes.js'
+import { orderPageSettingsRoutes } from './order-page/settings-routes.js'
 import { orderRoutes } from './orders/routes.js'
 import { paymentReplayRoutes } from './payments/replay-routes.js'
 import { paymentRoutes } from './payments/routes.js'
@@ -106,6 +110,10 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(poolRoutes, { prefix: '/v1' })
   await app.register(holdRoutes, { prefix: '/v1' })
   await app.register(orderRoutes, { prefix: '/v1', intake })
+  await app.register(orderPageRoutes, { prefix: '/v1' })
+  await app.register(orderPageLinkRoutes, { prefix: '/v1' })
+  await app.register(orderPageSettingsRoutes, { prefix: '/v1' })
+  await app.register(orderPageFileRoutes)
   await app.register(paymentRoutes, { prefix: '/v1', intake })
   await app.register(paymentReplayRoutes, { prefix: '/v1' })
   await app.register(paymentSourceRoutes, { prefix: '/v1' })

@@ -16,30 +16,30 @@ const isRoutes = (file: string): boolean => /(^|\/)([a-z]+-)?routes\.ts$/.test(f
 const isSchema = (file: string): boolean => /\/(schema|permissions)\.ts$/.test(file)
 const isVerb = (file: string): boolean => resources.includes(folder(file)) && !isRoutes(file) && !isSchema(file)
 const resources = [
-  'accounts', 'products', 'distribution', 'pools', 'licenses', 'words', 'holds', 'supplies', 'orders', 'payments', 'parameters', 'tiers', 'assets', 'requests', 'recalls', 'subscriptions',
+  'accounts', 'products', 'distribution', 'pools', 'licenses', 'words', 'holds', 'supplies', 'orders', 'order-page', 'payments', 'parameters', 'tiers', 'assets', 'requests', 'recalls', 'subscriptions',
   'conversations', 'webhooks', 'deliveries', 'events',
 ]
 const calledInTransaction = ['deliveries/plan.ts', 'deliveries/replan.ts', 'deliveries/wake.ts']
 
 /** From high to low: a verb imports verbs of its own resource or of a lower one. */
-const line = ['payments', 'subscriptions', 'requests', 'assets', 'tiers', 'recalls', 'parameters', 'orders', 'supplies', 'holds', 'words', 'licenses', 'pools', 'events']
+const line = ['payments', 'subscriptions', 'requests', 'assets', 'tiers', 'recalls', 'parameters', 'order-page', 'orders', 'supplies', 'holds', 'words', 'licenses', 'pools', 'events']
 
 const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
   ['only routes, plugins, app and the command that serves know fastify', ({ from, to }) =>
     /^(fastify|@fastify\/)/.test(to) && !isRoutes(from) && folder(from) !== 'plugins' && from !== 'app.ts' && from !== 'commands/serve.ts'],
-  ['only mailer/transport.ts knows nodemailer', ({ from, to }) => to === 'nodemailer' && from !== 'mailer/transport.ts'],
+  ['only mailer/compose.ts and mailer/smtp-pool.ts know nodemailer', ({ from, to }) => /^nodemailer/.test(to) && !['mailer/compose.ts', 'mailer/smtp-pool.ts'].includes(from)],
   ['only database/ knows pg, and orders/intake.ts and take-in.ts, whose statement is not Kysely\'s', ({ from, to }) =>
     /^pg(-copy-streams)?$/.test(to) && folder(from) !== 'database' && !['orders/intake.ts', 'orders/take-in.ts'].includes(from)],
   ['nobody but app, and routes of its own folder, imports routes', ({ from, to }) => isRoutes(to) && from !== 'app.ts'],
   ['nobody but main and the commands imports app or worker, and nobody but worker what is in worker/', ({ from, to }) =>
     (['app.ts', 'worker.ts'].includes(to) && folder(from) !== 'commands' && from !== 'main.ts') || (folder(to) === 'worker' && folder(from) !== 'worker' && from !== 'worker.ts')],
-  ['a verb imports verbs of its own resource, or of one further down the line payments, subscriptions, requests, assets, tiers, recalls, parameters, orders, supplies, holds, words, licenses, pools, events', ({ from, to }) =>
+  ['a verb imports verbs of its own resource, or of one further down the line payments, subscriptions, requests, assets, tiers, recalls, parameters, order-page, orders, supplies, holds, words, licenses, pools, events', ({ from, to }) =>
     isVerb(from) && isVerb(to) && line.includes(folder(from)) && line.includes(folder(to)) && line.indexOf(folder(to)) < line.indexOf(folder(from))],
-  ['deliveries import nobody\'s verbs but events/record.ts, and of words what a mail is written from', ({ from, to }) =>
-    folder(from) === 'deliveries' && isVerb(to) && folder(to) !== 'deliveries' && !['events/record.ts', 'words/read-sale.ts', 'words/read-words.ts'].includes(to)],
-  ['nobody imports the verbs of deliveries but plan, replan and wake; routes may resend', ({ from, to }) =>
+  ['deliveries import nobody\'s verbs but events/record.ts, of words what a mail is written from, and the link to the order page', ({ from, to }) =>
+    folder(from) === 'deliveries' && isVerb(to) && folder(to) !== 'deliveries' && !['events/record.ts', 'words/read-sale.ts', 'words/read-words.ts', 'order-page/link.ts'].includes(to)],
+  ['nobody imports the verbs of deliveries but plan, replan and wake; routes may resend, the order page lists what mails say', ({ from, to }) =>
     isVerb(to) && folder(to) === 'deliveries' && !['deliveries', 'worker'].includes(folder(from)) && from !== 'worker.ts' && !calledInTransaction.includes(to) &&
-    !(isRoutes(from) && to === 'deliveries/resend.ts')],
+    !(isRoutes(from) && to === 'deliveries/resend.ts') && !(folder(from) === 'order-page' && to === 'deliveries/spoken-lines.ts')],
   ['accounts, products, pools, licenses, orders and deliveries know no checkout', ({ from, to }) => folder(to) === 'payments' && !['payments', 'commands', 'worker', ''].includes(folder(from))],
   ['verbs know no plugin, except that payments/ and webhooks/call-validator.ts read and check JSON with them', ({ from, to }) =>
     isVerb(from) && folder(to) === 'plugins' && !(folder(from) === 'payments' && ['plugins/json-body.ts', 'plugins/validation.ts', 'plugins/schema.ts'].includes(to)) &&

@@ -2,7 +2,7 @@
 export const PERMISSIONS = [
   'accounts:read', 'accounts:write', 'accounts:rename', 'api-keys:read', 'api-keys:write', 'products:read', 'products:write', 'pools:read', 'pools:write',
   'licenses:read', 'licenses:load', 'licenses:reveal', 'licenses:withdraw', 'licenses:replace', 'licenses:revoke',
-  'batches:recall', 'orders:read', 'orders:write', 'orders:resend', 'orders:refund', 'orders:cancel', 'holds:read', 'holds:write',
+  'batches:recall', 'orders:read', 'orders:write', 'orders:resend', 'orders:refund', 'orders:cancel', 'orders:page', 'order-page-settings:read', 'order-page-settings:write', 'holds:read', 'holds:write',
   'payment-sources:read', 'payment-sources:write', 'payment-events:read', 'payment-events:replay', 'deliveries:read', 'events:read',
   'marketplaces:read', 'marketplaces:write', 'requests:read', 'requests:write', 'requests:approve', 'tiers:read', 'tiers:write',
   'subscriptions:read', 'subscriptions:write', 'conversations:read', 'conversations:write', 'webhooks:read', 'webhooks:write',

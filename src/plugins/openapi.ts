@@ -25,6 +25,7 @@ const TAGS = {
   recalls: 'Batches that are bad: withdrawn, and replaced where they were sold',
   holds: 'Licenses set aside for checkout sessions that are not paid yet, and what is in stock',
   orders: 'Paid purchases and what they were given',
+  'order-page': 'What the customer of an order sees of it, by a token instead of an API key',
   'payment-sources': 'Checkouts that post payment webhooks',
   payments: 'Webhooks of checkouts',
   'payment-events': 'Webhooks as received, with their outcome',

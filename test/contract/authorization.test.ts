@@ -10,11 +10,14 @@ import { NEEDS, PARTIES, type Party } from './needs.js'
 import { contents, keyOf, makeTenant, withKey, type Tenant, type ValidRequest } from './tenant.js'
 import { requestOf } from './valid-requests.js'
 
-const PUBLIC = ['getInquiryForm', 'isLive', 'isReady', 'receivePayment', 'sendInquiryForm']
+const PUBLIC = ['getInquiryForm', 'getOrderPage', 'isLive', 'isReady', 'receivePayment', 'revealOnOrderPage', 'sendInquiryForm']
 /** Answered without a key, and not in the document. */
 const PAGES = [
   '/docs', '/docs/static/theme/latchkey.css', '/docs/static/index.html', '/docs/static/swagger-initializer.js', '/docs/*', '/docs/json', '/docs/yaml', '/docs/problems', '/openapi.json',
+  '/order', '/order/page.css', '/order/page.js', '/order/words.js',
 ]
+/** What browsers ask before a storefront's script calls; not in the document. */
+const PREFLIGHTS = ['/v1/order-page', '/v1/order-page/reveal']
 /** Refused to everybody, with the reason, and so not in the document. */
 const REFUSED = '/v1/conversations'
 
@@ -112,7 +115,7 @@ t.test('what each operation needs', async (t) => {
     parents.splice(indent.length / 4, Infinity, path === '*' ? '/*' : path)
     for (const method of methods.split(', ')) if (method !== 'HEAD') routed.push(`${method} ${parents.join('').replace(/:\w+(\|:\w+)*/g, '{}')}`)
   }
-  t.strictSame(routed.sort(), [...operations.map(({ method, path }) => `${method} ${path.replace(/\{\w+\}/g, '{}')}`), ...PAGES.map((path) => `GET ${path}`), `POST ${REFUSED}`].sort(), 'and no route is beside the document')
+  t.strictSame(routed.sort(), [...operations.map(({ method, path }) => `${method} ${path.replace(/\{\w+\}/g, '{}')}`), ...PAGES.map((path) => `GET ${path}`), ...PREFLIGHTS.map((path) => `OPTIONS ${path}`), `POST ${REFUSED}`].sort(), 'and no route is beside the document')
   for (const [status, headers] of [[401, {}], [403, { authorization: service.vendor.authorization }]] as const) {
     t.equal((await service.app.inject({ method: 'POST', url: REFUSED, headers })).statusCode, status)
   }

@@ -101,6 +101,10 @@ getOrder                       orders:read              ok        404       404 
 resendOrder                    orders:resend            ok        404       404       404       404
 refundOrder                    orders:refund            ok        404       404       404       404
 cancelOrder                    orders:cancel            ok        404       404       404       404
+makeOrderPageLink              orders:page              ok        404       404       404       404
+revokeOrderPageLinks           orders:page              ok        404       404       404       404
+getOrderPageSettings           order-page-settings:read ok        ok        ok        ok        ok
+replaceOrderPageSettings       order-page-settings:write ok       ok        ok        ok        ok
 listPaymentEvents              payment-events:read      ok        ok        ok        ok        ok
 getPaymentEvent                payment-events:read      ok        404       404       404       404
 replayPaymentEvent             payment-events:replay    ok        404       404       404       404

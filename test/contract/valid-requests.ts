@@ -86,6 +86,7 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
   placeOrder: (tenant, n) => ({ ...newOrder(tenant, `${tenant.name}-${n}`), line_items: [{ product: tenant.product_ref, quantity: 1, unit_amount: 4900 }] }),
   refundOrder: ({ name }) => ({ lines: [{ external_id: `${name}-line`, quantity: 1 }], amount: 4900, reason: name }),
   cancelOrder: ({ name }) => ({ reason: name }),
+  replaceOrderPageSettings: ({ name }) => ({ days: 30, allowed_origins: [`https://${name.toLowerCase()}.example.com`] }),
   createPaymentSource: newSource,
   changePaymentSource: ({ name }) => ({ name }),
   addPaymentSourceSecret: () => ({ expires_others_in_s: 0 }),
@@ -221,6 +222,14 @@ export function pathOf ({ path }: Operation, { ids }: Tenant, id?: string): stri
   }, path)
 }
 
+/** What the customer of the tenant's order asks for, with a link that its vendor made. */
+async function ofCustomer ({ method, path, id }: Operation, tenant: Tenant): Promise<ValidRequest> {
+  const order_id = tenant.ids['orders'] as string
+  const { token } = await byVendor(tenant)('POST', `/v1/orders/${order_id}/page-link`)
+  if (id === 'getOrderPage') return { method, url: path, headers: { 'order-token': token } }
+  return { method, url: path, headers: { 'order-token': token, 'content-type': 'application/json' }, payload: JSON.stringify({ line_item_id: `${order_id}-1` }) }
+}
+
 /** A request that the service must grant to the tenant or to its provider, without credentials. */
 export async function requestOf (operation: Operation, tenant: Tenant): Promise<ValidRequest> {
   const n = ++tenant.made
@@ -229,6 +238,7 @@ export async function requestOf (operation: Operation, tenant: Tenant): Promise<
     const { id, query } = await freshForm(tenant)
     return { method: 'POST', url: `/v1/requests/${id}/form${query}`, headers: { 'content-type': 'application/x-www-form-urlencoded' }, payload: '' }
   }
+  if (operation.collection === 'order-page') return ofCustomer(operation, tenant)
   const id = await ONCE[operation.id]?.(tenant, n)
   const request: ValidRequest = { method: operation.method, url: `${pathOf(operation, tenant, id)}${QUERIES[operation.id]?.(tenant) ?? ''}`, headers: {} }
   if (Object.keys(operation.bodies).length === 0) return request
