@@ -111,7 +111,7 @@ export function startWorker ({ db, config, keyring, log, transport = mailTranspo
   const stopping = new AbortController()
   setMaxListeners(0, stopping.signal) // every job waits for it, and there are more than the ten that node warns of
   const cut = new AbortController()
-  const post: Post = { db, keyring, transport, log, lease_ms: config.delivery_lease_ms }
+  const post: Post = { db, keyring, public_url: config.public_url, transport, log, lease_ms: config.delivery_lease_ms }
   const line = { timeout_ms: config.webhook_timeout_ms, allowed_networks: config.webhook_allowed_networks }
   const [ground, signals] = [{ db, keyring, log, poll_ms: config.worker_poll_ms }, { stopping: stopping.signal, cut: cut.signal }]
   const running = Promise.all([

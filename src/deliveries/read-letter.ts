@@ -1,5 +1,6 @@
 import type { Reader } from '../database/connect.js'
 import type { Letter, MailedLicense, MailedProduct } from '../mailer/render.js'
+import { orderPageLink, type LinkMaker } from '../order-page/link.js'
 import { open, type Keyring } from '../sealing.js'
 import { readSale } from '../words/read-sale.js'
 import { readWords } from '../words/read-words.js'
@@ -26,14 +27,15 @@ function inWordsOf ({ words }: ClaimedDelivery, product: MailedProduct): MailedP
 }
 
 /** All that a mail is written from: the words as they were when it was first tried. */
-export async function readLetter (db: Reader, keyring: Keyring, claimed: ClaimedDelivery): Promise<Letter> {
-  const { account_id, product_id, words_version: version } = claimed
+export async function readLetter (db: Reader, maker: LinkMaker, claimed: ClaimedDelivery): Promise<Letter> {
+  const { keyring } = maker
+  const { account_id, order_id, product_id, words_version: version, worded_at } = claimed
   return {
     ...await readSale(db, claimed),
     product: inWordsOf(claimed, await readWords(db, { account_id, product_id, version })),
     licenses: await openLicenses(db, keyring, account_id, claimed.license_ids),
     parent_keys: (await openLicenses(db, keyring, account_id, claimed.parent_license_ids)).map((license) => license.key),
-    order_page_url: null,
-    now: claimed.worded_at,
+    order_page_url: (await orderPageLink(db, maker, { account_id, order_id, since: worded_at })).url,
+    now: worded_at,
   }
 }

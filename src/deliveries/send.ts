@@ -14,23 +14,23 @@ import { readLetter } from './read-letter.js'
 
 export type Log = Pick<BaseLogger, 'info' | 'warn' | 'error'>
 
-/** What sending needs. */
-export interface Post { db: Kysely<Database>, keyring: Keyring, transport: MailTransport, log: Log, lease_ms: number }
+/** What sending needs. `public_url`: where customers reach the service, for links. */
+export interface Post { db: Kysely<Database>, keyring: Keyring, public_url: string, transport: MailTransport, log: Log, lease_ms: number }
 
 /** Writes the mail and hands it over. Says how that went; never throws. */
-async function tryToSend ({ db, keyring, transport }: Post, claimed: ClaimedDelivery, signal: AbortSignal): Promise<Result> {
-  let keys: readonly string[] = []
+async function tryToSend (post: Post, claimed: ClaimedDelivery, signal: AbortSignal): Promise<Result> {
+  let secrets: readonly string[] = []
   try {
-    const letter = await readLetter(db, keyring, claimed)
-    keys = [...letter.licenses.map((license) => license.key), ...letter.parent_keys ?? []]
+    const letter = await readLetter(post.db, post, claimed)
+    secrets = [...letter.licenses.map((license) => license.key), ...letter.parent_keys ?? [], ...letter.order_page_url?.split('#').slice(1) ?? []]
     const { subject, text, html, recipient_name } = render(letter)
     const to = { name: recipient_name, address: claimed.to }
-    const response = await transport.send({ id: claimed.id, message_id: claimed.message_id, to, subject, text, html }, signal)
-    return { outcome: 'sent', response: keptResponse(response, keys) }
+    const response = await post.transport.send({ id: claimed.id, message_id: claimed.message_id, to, subject, text, html }, signal)
+    return { outcome: 'sent', response: keptResponse(response, secrets) }
   } catch (error) {
     if (error instanceof MailRefused) {
       if (signal.aborted && error.outcome === 'deferred') return { outcome: 'released', response: 'the worker stopped' }
-      return { outcome: error.outcome, response: keptResponse(error.answer, keys) }
+      return { outcome: error.outcome, response: keptResponse(error.answer, secrets) }
     }
     if (error instanceof TextTooLong) return { outcome: 'failed', response: 'the mail would be too long to be sent' }
     const { name, code } = error as { name?: string, code?: string } // its message might quote what it failed on

@@ -43,7 +43,7 @@ const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 async function mails ({ db, keyring }: Shop): Promise<Record<string, { subject: string, text: string, html: string }>> {
   const claimed = await inTransaction(db, (trx) => claimDeliveries(trx, { limit: 100, lease_ms: 60_000, domain: 'x.example' }))
   const written = await Promise.all(claimed.map(async (delivery) => {
-    const letter = await readLetter(db, keyring, delivery)
+    const letter = await readLetter(db, { keyring, public_url: 'https://licenses.example.com' }, delivery)
     return [letter.order.external_id, render(letter)] as const
   }))
   return Object.fromEntries(written)
