@@ -19,6 +19,17 @@ export interface Config {
   /** undefined: mails are kept as .eml files under data_dir */
   smtp_url: string | undefined
   mail_from: string
+  /** opportunistic: where the server offers it */
+  smtp_tls: SmtpTls
+  /** certificates that are believed in place of the system's */
+  smtp_tls_ca_file: string | undefined
+  smtp_connections_max: number
+  /** all mails of this process; undefined: as fast as the server takes them */
+  mail_rate_per_second: number | undefined
+  /** signs mails from mail_from's domain; undefined: they are not signed */
+  dkim: { domain: string, selector: string, private_key_file: string } | undefined
+  /** where mail servers report to, tagged with the delivery; undefined: to who the mail is from */
+  bounce_address: string | undefined
   data_dir: string
   /** where clients reach the service, without a slash at the end */
   public_url: string
@@ -42,6 +53,9 @@ export interface Config {
   /** CIDR networks that webhooks may call though they are not public */
   webhook_allowed_networks: readonly string[]
 }
+
+const TLS_MODES = ['opportunistic', 'required', 'none'] as const
+export type SmtpTls = typeof TLS_MODES[number]
 
 export class ConfigError extends Error {}
 
@@ -74,6 +88,23 @@ function networks (env: NodeJS.ProcessEnv, name: string, otherwise: readonly str
   })
 }
 
+/** How connections to the mail server are secured. */
+function smtpTls (env: NodeJS.ProcessEnv): SmtpTls {
+  const text = env['SMTP_TLS'] || 'opportunistic'
+  const mode = TLS_MODES.find((known) => known === text)
+  if (mode === undefined) throw new ConfigError(`SMTP_TLS must be one of ${TLS_MODES.join(', ')}, not "${text}"`)
+  if (mode === 'none' && env['SMTP_URL']?.startsWith('smtps:') === true) throw new ConfigError('SMTP_TLS=none contradicts SMTP_URL, which starts with smtps://')
+  return mode
+}
+
+/** The key that signs, or undefined; two thirds of it are a mistake. */
+function dkim (env: NodeJS.ProcessEnv): Config['dkim'] {
+  const { DKIM_DOMAIN: domain = '', DKIM_SELECTOR: selector = '', DKIM_PRIVATE_KEY_FILE: private_key_file = '' } = env
+  if (domain + selector + private_key_file === '') return undefined
+  if (domain === '' || selector === '' || private_key_file === '') throw new ConfigError('DKIM_DOMAIN, DKIM_SELECTOR and DKIM_PRIVATE_KEY_FILE are needed together')
+  return { domain, selector, private_key_file }
+}
+
 /** The trial is tried from the machine it runs on. */
 const LOOPBACK = ['127.0.0.0/8', '::1/128']
 
@@ -86,6 +117,7 @@ export function readConfig (env: NodeJS.ProcessEnv = process.env): Config {
   const host = env['HOST'] || '127.0.0.1'
   const port = integer(env, 'PORT', 3000, 0, 65535)
   const log_level = env['LOG_LEVEL'] || 'info'
+  const worker_concurrency = integer(env, 'WORKER_CONCURRENCY', 4, 1, 100)
   if (!['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].includes(log_level)) throw new ConfigError(`LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent, not "${log_level}"`)
   return {
     host,
@@ -99,6 +131,12 @@ export function readConfig (env: NodeJS.ProcessEnv = process.env): Config {
     idle_in_transaction_session_timeout_ms: integer(env, 'IDLE_IN_TRANSACTION_SESSION_TIMEOUT_MS', 10_000, 100, 3_600_000),
     connection_timeout_ms: integer(env, 'CONNECTION_TIMEOUT_MS', 3000, 100, 600_000),
     smtp_url: url(env, 'SMTP_URL', ['smtp', 'smtps']),
+    smtp_tls: smtpTls(env),
+    smtp_tls_ca_file: env['SMTP_TLS_CA_FILE'] || undefined,
+    smtp_connections_max: integer(env, 'SMTP_CONNECTIONS_MAX', worker_concurrency, 1, 100),
+    mail_rate_per_second: integer(env, 'MAIL_RATE_PER_SECOND', 0, 1, 10_000) || undefined,
+    dkim: dkim(env),
+    bounce_address: env['BOUNCE_ADDRESS'] || undefined,
     mail_from: env['MAIL_FROM'] || 'Latchkey <latchkey@localhost>',
     data_dir: path.resolve(env['DATA_DIR'] || './data'),
     public_url: (url(env, 'PUBLIC_URL', ['http', 'https']) ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`).replace(/\/+$/, ''),
@@ -109,7 +147,7 @@ export function readConfig (env: NodeJS.ProcessEnv = process.env): Config {
     requests_default_pending: env['REQUESTS_DEFAULT_PENDING'] !== 'off',
     delivery_lease_ms: integer(env, 'DELIVERY_LEASE_MS', 20_000, 1000, 600_000),
     worker_poll_ms: integer(env, 'WORKER_POLL_MS', 250, 10, 60_000),
-    worker_concurrency: integer(env, 'WORKER_CONCURRENCY', 4, 1, 100),
+    worker_concurrency,
     webhook_timeout_ms: integer(env, 'WEBHOOK_TIMEOUT_MS', 15_000, 100, 60_000),
     webhook_concurrency: integer(env, 'WEBHOOK_CONCURRENCY', 32, 2, 1000), // they mostly wait: for the other side
     supply_concurrency: integer(env, 'SUPPLY_CONCURRENCY', 16, 1, 1000), // likewise

@@ -8,6 +8,9 @@ import { purgeIdempotencyKeys } from './database/purge-idempotency-keys.js'
 import { inTransaction } from './database/transaction.js'
 import type { Post } from './deliveries/send.js'
 import { wakeWorker } from './deliveries/wake.js'
+import { removeKeptMails } from './erasures/remove-kept-mails.js'
+import { dueForRetention, startRetention } from './erasures/retention.js'
+import { runningErasures, workOnErasure } from './erasures/work.js'
 import { poolsOfExpired, reclaimExpired } from './holds/reclaim.js'
 import { fillPool } from './licenses/fill.js'
 import { reshelve, strandedPools, waitingPools } from './licenses/reshelve.js'
@@ -62,6 +65,8 @@ const jobs: readonly Job[] = [
   ['approve filled requests', SECOND, (db, keyring) => inEach(db, findFilled, (trx, found) => approveFilledRequest(trx, keyring, found))],
   ['make scheduled requests pending', 5 * SECOND, (db, keyring) => inEach(db, findDue, (trx, found) => becomeDue(trx, keyring, found))],
   ['replay payment events', SECOND, (db, keyring) => advanceReplays({ db, intake: carefulIntake(db) }, keyring)],
+  ['erase customers', SECOND, workOnErasures],
+  ['begin rounds of retention', 10 * MINUTE, (db, keyring) => inEach(db, dueForRetention, (trx, account_id) => startRetention(trx, keyring, account_id))],
   ['purge old drafts', HOUR, (db) => inEach(db, findOldDrafts, purgeDraft)],
 ]
 
@@ -78,6 +83,16 @@ async function workOnRecalls (db: Kysely<Database>): Promise<void> {
     worked = false
     await inEach(db, runningRecalls, async (trx, recall) => { worked = await workOnRecall(trx, recall) || worked })
     if (worked) wakeWorker()
+  }
+}
+
+/** Steps of each erasure that one round does, likewise. */
+const ERASURE_STEPS = 100
+
+async function workOnErasures (db: Kysely<Database>, keyring: Keyring): Promise<void> {
+  for (let step = 0, worked = true; worked && step < ERASURE_STEPS; step++) {
+    worked = false
+    await inEach(db, runningErasures, async (trx, erasure) => { worked = await workOnErasure(trx, keyring, erasure) || worked })
   }
 }
 
@@ -127,6 +142,7 @@ export function startWorker ({ db, config, keyring, log, transport = mailTranspo
       const grace = setTimeout(() => { cut.abort() }, grace_ms)
       await running
       clearTimeout(grace)
+      transport.close?.()
     },
   }
 }

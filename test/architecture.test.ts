@@ -27,7 +27,7 @@ const line = ['payments', 'subscriptions', 'requests', 'assets', 'tiers', 'recal
 const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
   ['only routes, plugins, app and the command that serves know fastify', ({ from, to }) =>
     /^(fastify|@fastify\/)/.test(to) && !isRoutes(from) && folder(from) !== 'plugins' && from !== 'app.ts' && from !== 'commands/serve.ts'],
-  ['only mailer/compose.ts and mailer/smtp-pool.ts know nodemailer', ({ from, to }) => /^nodemailer/.test(to) && !['mailer/compose.ts', 'mailer/smtp-pool.ts'].includes(from)],
+  ['only mailer/compose.ts and mailer/smtp-line.ts know nodemailer', ({ from, to }) => /^nodemailer/.test(to) && !['mailer/compose.ts', 'mailer/smtp-line.ts'].includes(from)],
   ['only database/ knows pg, and orders/intake.ts and take-in.ts, whose statement is not Kysely\'s', ({ from, to }) =>
     /^pg(-copy-streams)?$/.test(to) && folder(from) !== 'database' && !['orders/intake.ts', 'orders/take-in.ts'].includes(from)],
   ['nobody but app, and routes of its own folder, imports routes', ({ from, to }) => isRoutes(to) && from !== 'app.ts'],

@@ -1,14 +1,17 @@
-// The only code that knows nodemailer.
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import path from 'node:path'
-import { createTransport, type Transporter } from 'nodemailer'
-import MailComposer from 'nodemailer/lib/mail-composer'
 import type { Config } from '../config.js'
-import { plainAddress, readMailbox, type Mailbox } from './address.js'
+import { plainAddress, readMailbox } from './address.js'
+import { checkPrivateKey, compose, type DkimKey, type Mail, type Sender } from './compose.js'
+import { pacer } from './pace.js'
+import { MailRefused, refusalOf } from './refusal.js'
+import { smtpPool, TIMEOUTS } from './smtp-pool.js'
 
-/** One mail to one person. `id` names it in our records, `message_id` to the world: both are the same on every try. */
-export interface Mail { id: string, message_id: string, to: Mailbox, subject: string, text: string, html: string }
+export type { DkimKey, Mail, Sender } from './compose.js'
+export { MailRefused, type Refusal } from './refusal.js'
+export type { Timeouts } from './smtp-line.js'
 
 /** Where mails go. */
 export interface MailTransport {
@@ -18,103 +21,62 @@ export interface MailTransport {
    * @throws MailRefused
    */
   send (mail: Mail, signal: AbortSignal): Promise<string>
+  /** Gives back what it holds open. */
+  close? (): void
 }
 
-/** `deferred` may go better later; `bounced` is the server's last word on this mail; `failed` was never fit to be sent. */
-export type Refusal = 'deferred' | 'bounced' | 'failed'
+export type MailSettings = Pick<Config,
+  'mail_from' | 'smtp_tls' | 'smtp_tls_ca_file' | 'smtp_connections_max' | 'mail_rate_per_second' | 'dkim' | 'bounce_address'>
 
-/** Why a mail was not handed over. `answer`: what the server or the network said; not yet fit to be kept, see response.ts. */
-export class MailRefused extends Error {
-  readonly outcome: Refusal
-  readonly answer: string
-  constructor (outcome: Refusal, answer: string) {
-    super(`mail ${outcome}`)
-    this.outcome = outcome
-    this.answer = answer
-  }
+/** What the environment says of every mail. @throws Error  MAIL_FROM or BOUNCE_ADDRESS is no mail address, or the key cannot be read */
+function houseOf ({ mail_from, dkim, bounce_address }: Pick<MailSettings, 'mail_from' | 'dkim' | 'bounce_address'>) {
+  const key: DkimKey | undefined = dkim && { ...dkim, private_key: checkPrivateKey(readFileSync(dkim.private_key_file, 'utf8')) }
+  const sender: Sender = { from: readMailbox(mail_from) }
+  return { sender, key, bounce_address: bounce_address === undefined ? undefined : readMailbox(bounce_address).address }
 }
 
-/** In milliseconds. The whole try is bounded too: a server that sends one byte now and then resets no other clock. */
-export interface Timeouts { connection: number, greeting: number, socket: number, whole: number }
-const TIMEOUTS: Timeouts = { connection: 10_000, greeting: 15_000, socket: 60_000, whole: 300_000 }
-
-// eslint-disable-next-line no-control-regex
-const BREAKS_HEADER = /[\x00-\x08\x0a-\x1f\x7f]/
-
-function checkHeaders (mail: Mail, from: Mailbox): string {
-  const address = plainAddress(mail.to.address)
-  if (address === undefined) throw new MailRefused('failed', 'the recipient is not exactly one plain mail address')
-  for (const value of [mail.id, mail.message_id, mail.subject, mail.to.name, from.name, from.address]) {
-    if (BREAKS_HEADER.test(value)) throw new MailRefused('failed', 'a header of the mail would hold a control character')
-  }
-  return address
+/** `bounces+DE-1a20…@example.com`: a report that comes there names the delivery, whatever else it lost (VERP). */
+export function bounceAddressFor (bounce_address: string, id: string): string {
+  const at = bounce_address.lastIndexOf('@')
+  return `${bounce_address.slice(0, at)}+${id}${bounce_address.slice(at)}`
 }
 
-/** The bytes of the mail, with CRLF. Strings only, so that no text can name a file or a URL to be read. */
-async function compose (mail: Mail, from: Mailbox, address: string): Promise<Buffer> {
-  const message = new MailComposer({
-    from,
-    to: { name: mail.to.name, address },
-    subject: mail.subject,
-    messageId: mail.message_id,
-    text: mail.text,
-    html: mail.html,
-    headers: { 'Auto-Submitted': 'auto-generated' }, // RFC 3834 §5: no vacation replies
-    // spaces at the end of a line survive no mail server, unless they are encoded
-    ...(/[ \t\r]$/m.test(mail.text) ? { encoding: 'quoted-printable' } : {}),
-    newline: '\r\n',
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  }).compile()
-  const { to } = message.getEnvelope()
-  if (to.length !== 1 || to[0] !== address) throw new MailRefused('failed', 'the mail would not go to its recipient alone')
-  return message.build()
-}
-
-/** A 5xx to the sender, the recipient or the data is about this mail; one to the connection or the login is about us. */
-function refusalOf (error: unknown): MailRefused {
-  if (error instanceof MailRefused) return error
-  const { responseCode = 0, command = '', response, code, name } = error as Partial<Record<'command' | 'response' | 'code' | 'name', string>> &
-    { responseCode?: number }
-  const aboutTheMail = responseCode >= 500 && /^(MAIL|RCPT|DATA|API)/.test(command)
-  return new MailRefused(aboutTheMail ? 'bounced' : 'deferred', response ?? code ?? name ?? 'the connection failed')
-}
-
-/** Sends over SMTP: one connection per mail, so that one slow or broken conversation concerns no other. */
-export function smtpTransport (url: string, mail_from: string, timeouts = TIMEOUTS): MailTransport {
-  const from = readMailbox(mail_from)
-  const target = new URL(url)
-  // nodemailer takes options from the URL, and these would write mails to the log
-  for (const name of ['logger', 'debug', 'transactionLog']) target.searchParams.delete(name)
-  const smtp: Transporter = createTransport({
-    url: target.href,
-    connectionTimeout: timeouts.connection,
-    dnsTimeout: timeouts.connection,
-    greetingTimeout: timeouts.greeting,
-    socketTimeout: timeouts.socket,
-  })
+/** Sends over SMTP. A slow or broken conversation concerns no other mail. */
+export function smtpTransport (url: string, settings: MailSettings, timeouts = TIMEOUTS): MailTransport {
+  const { sender, key, bounce_address } = houseOf(settings)
+  const pool = smtpPool(url, settings, timeouts)
+  const turn = pacer(settings.mail_rate_per_second)
   return {
     async send (mail, signal) {
       try {
-        const address = checkHeaders(mail, from)
-        const raw = await compose(mail, from, address)
-        const bounded = AbortSignal.any([signal, AbortSignal.timeout(timeouts.whole)])
-        const sent = await smtp.sendMail({ envelope: { from: from.address, to: [address] }, raw, signal: bounded })
-        return sent.response as string
+        const from = mail.sender ?? sender
+        const { address, raw } = await compose(mail, from, [from.dkim, key])
+        await turn(signal)
+        const back = bounce_address === undefined ? from.from.address : bounceAddressFor(bounce_address, mail.id)
+        return await pool.send({ from: back, to: recipientOf(mail, address) }, raw, signal)
       } catch (error) {
         throw refusalOf(error)
       }
     },
+    close: () => { pool.close() },
   }
 }
 
+function recipientOf ({ copy_to }: Mail, address: string): string {
+  if (copy_to === undefined) return address
+  const other = plainAddress(copy_to)
+  if (other === undefined) throw new MailRefused('failed', 'the copy would not go to exactly one plain mail address')
+  return other
+}
+
 /** Keeps each mail as `<id>.eml` in a directory for its owner's eyes; a file that is there is whole. */
-export function fileTransport (dir: string, mail_from: string): MailTransport {
-  const from = readMailbox(mail_from)
+export function fileTransport (dir: string, settings: Pick<MailSettings, 'mail_from' | 'dkim' | 'bounce_address'>): MailTransport {
+  const { sender, key } = houseOf(settings)
   return {
     async send (mail) {
       try {
-        const raw = await compose(mail, from, checkHeaders(mail, from))
+        const from = mail.sender ?? sender
+        const { raw } = await compose(mail, from, [from.dkim, key])
         await mkdir(dir, { recursive: true, mode: 0o700 })
         const target = path.join(dir, `${path.basename(mail.id)}.eml`)
         const partial = `${target}.${randomBytes(6).toString('hex')}.tmp`
@@ -135,6 +97,6 @@ export function fileTransport (dir: string, mail_from: string): MailTransport {
 }
 
 /** The transport that the configuration names. */
-export function mailTransport (config: Pick<Config, 'smtp_url' | 'mail_from' | 'data_dir'>): MailTransport {
-  return config.smtp_url === undefined ? fileTransport(path.join(config.data_dir, 'mail'), config.mail_from) : smtpTransport(config.smtp_url, config.mail_from)
+export function mailTransport (config: MailSettings & Pick<Config, 'smtp_url' | 'data_dir'>): MailTransport {
+  return config.smtp_url === undefined ? fileTransport(path.join(config.data_dir, 'mail'), config) : smtpTransport(config.smtp_url, config)
 }

@@ -3,12 +3,13 @@ import os from 'node:os'
 import path from 'node:path'
 import PostalMime from 'postal-mime'
 import t from 'tap'
+import { readConfig } from '../../src/config.js'
 import { fileTransport, MailRefused, smtpTransport, type Mail, type Timeouts } from '../../src/mailer/transport.js'
 import { brokenMailServer, closedPort, mailServer } from '../support/smtp.js'
 
-const FROM = 'Acme Keys <keys@acme.example>'
+const FROM = readConfig({ MAIL_FROM: 'Acme Keys <keys@acme.example>' })
 const never = new AbortController().signal
-const brief: Timeouts = { connection: 500, greeting: 200, socket: 300, whole: 5000 }
+const brief: Timeouts = { connection: 500, greeting: 200, socket: 300, whole: 5000, idle: 1000 }
 
 const mail = (over: Partial<Mail> = {}): Mail => ({
   id: 'DE-1', message_id: '<DE-1@acme.example>', to: { name: 'Ana Souza', address: 'ana@example.com' }, subject: 'Your key', text: 'Key: ABCD\n', html: '<p>ABCD</p>', ...over,
@@ -126,7 +127,7 @@ t.test('a server that never greets', async (t) => {
   const sending = refused(smtpTransport(server.url, FROM, { ...brief, greeting: 60_000, socket: 60_000 }).send(mail(), stop.signal))
   stop.abort()
   t.match(await sending, { outcome: 'deferred' })
-  t.match(await refused(smtpTransport(server.url, FROM, { connection: 60_000, greeting: 60_000, socket: 60_000, whole: 200 }).send(mail(), never)), { outcome: 'deferred' })
+  t.match(await refused(smtpTransport(server.url, FROM, { connection: 60_000, greeting: 60_000, socket: 60_000, whole: 200, idle: 1000 }).send(mail(), never)), { outcome: 'deferred' })
 })
 
 // Guarantee: without a mail server each mail is a file of its own, whole, readable by its owner only.
