@@ -14,6 +14,13 @@ export async function markSeen (trx: Transaction<Database>, { account_id, licens
     order by license_id for no key update`.execute(trx)
   // the time of the clock, not of this transaction, which may have begun before the one that gave the licenses
   await sql`
-    insert into license_sightings (account_id, license_id, how, seen_by, seen_at)
-    select ${account_id}, license_id, ${how}, ${seen_by}, clock_timestamp() from unnest(${license_ids}::text[]) as l (license_id)`.execute(trx)
+    with seen as (
+      insert into license_sightings (account_id, license_id, how, seen_by, seen_at)
+      select ${account_id}, license_id, ${how}, ${seen_by}, clock_timestamp() from unnest(${license_ids}::text[]) as l (license_id)
+      returning license_id
+    )
+    insert into events (account_id, type, subject_id, actor, data)
+    select ${account_id}, 'license.seen', license_id, ${seen_by}, jsonb_build_object('order_id', a.order_id, 'line_item_id', a.line_item_id, 'how', ${how}::text)
+    from seen cross join lateral (
+      select * from allocations a where a.account_id = ${account_id} and a.license_id = seen.license_id and a.ended_as is null limit 1) a`.execute(trx)
 }

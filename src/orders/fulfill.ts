@@ -72,9 +72,9 @@ async function leaveUnfulfilled (trx: Transaction<Database>, account_id: string,
 async function recordShortage (
   trx: Transaction<Database>, account_id: string, order_id: string, backordered: readonly ShortLine[], unfulfilled: readonly string[]
 ): Promise<void> {
-  await recordEvent(trx,
+  if (backordered.length + unfulfilled.length > 0) await refreshFulfillment(trx, account_id, [order_id])
+  await recordEvent(trx, // after the order is what they say: webhooks are told of it as it is by now
     ...backordered.map(({ line_item_id, pool_id, missing }) => ({ account_id, type: 'line_item.backordered', subject_id: line_item_id, data: { order_id, pool_id, missing } })),
     ...unfulfilled.map((line_item_id) => ({ account_id, type: 'line_item.unfulfilled', subject_id: line_item_id, data: { order_id } })))
-  if (backordered.length + unfulfilled.length > 0) await refreshFulfillment(trx, account_id, [order_id])
   for (const { line_item_id } of backordered) await supplyLine(trx, { account_id, line_item_id })
 }

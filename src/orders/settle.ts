@@ -46,7 +46,8 @@ export async function settleOrder (trx: Transaction<Database>, { account_id, ord
   await replanDeliveries(trx, { account_id, order_id, stopped: whyStopped(stored, standing) })
   await trx.updateTable('orders').set({ status: standing.status, refunded_amount: standing.refunded_amount, is_held })
     .where('account_id', '=', account_id).where('id', '=', order_id).execute()
-  if (!isSettled(stored, standing)) await recordEvent(trx, { account_id, type: eventOf(standing), subject_id: order_id, actor, data: dataOf(standing, reason) })
+  if (isSettled(stored, standing)) return
+  await recordEvent(trx, { account_id, type: eventOf(standing), subject_id: order_id, actor, data: dataOf(stored, standing, reason) })
 }
 
 /** Whether the order stands already as it should. */
@@ -65,8 +66,10 @@ function eventOf ({ status }: Standing): string {
   return `order.${status === 'paid' ? 'restored' : status}`
 }
 
-function dataOf ({ status, refunded_amount, is_held }: Standing, reason: string | undefined): Record<string, unknown> {
+function dataOf (stored: StoredOrder, { status, refunded_amount, is_held, ended_units }: Standing, reason: string | undefined): Record<string, unknown> {
+  const changed = stored.lines.filter((line) => line.ended_units !== (ended_units.get(line.external_id) ?? 0))
   return {
+    ...(changed.length === 0 ? {} : { line_item_ids: changed.map((line) => line.id) }),
     ...(refunded_amount === 0 ? {} : { refunded_amount }),
     ...(status === 'disputed' ? { is_held } : {}),
     ...(reason === undefined ? {} : { reason }),

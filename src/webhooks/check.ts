@@ -4,6 +4,7 @@ import type { Reader } from '../database/connect.js'
 import { Problem } from '../problems.js'
 import { hostOf, mayBeCalled } from './address.js'
 import { MASK, SHARED_CLASSES, type NewWebhook, type WebhookType } from './schema.js'
+import { choiceOf } from './told.js'
 
 /** Who asks: webhooks are of vendors and providers. */
 export interface Owner { id: string, type: 'operator' | 'vendor' | 'provider', key_id: string }
@@ -22,10 +23,15 @@ function faultsOfUrl (text: string, allowed_networks: readonly string[]): string
   return isIP(host) !== 0 && !mayBeCalled(host, allowed_networks) ? ['external_url: its address is not one that may be called; see WEBHOOK_ALLOWED_NETWORKS'] : []
 }
 
+/** The header that says who calls; of type change it is reserved already. */
+function signatureHeader (type: WebhookType): string | undefined {
+  return type === 'change' ? undefined : type === 'noventiq' ? 'signature' : 'authorization'
+}
+
 function faultsOfHeaders (headers: Readonly<Record<string, string>>, type: WebhookType): string[] {
   return Object.entries(headers).flatMap(([name, value]) => {
     if (!HEADER_NAME.test(name)) return ['headers: has a name that is none of a header']
-    if (RESERVED.test(name) || (type !== 'change' && name.toLowerCase() === 'authorization')) return [`headers.${name}: is set by the service; remove it`]
+    if (RESERVED.test(name) || signatureHeader(type) === name.toLowerCase()) return [`headers.${name}: is set by the service; remove it`]
     return HEADER_VALUE.test(value) ? [] : [`headers.${name}: must be printable ASCII`]
   })
 }
@@ -36,14 +42,26 @@ export interface Given {
   external_url?: string | undefined
   http_method?: 'POST' | 'GET' | undefined
   headers?: Readonly<Record<string, string>> | null | undefined
+  object_class: string
+  event_types?: readonly string[] | null | undefined
+}
+
+function faultsOfEventTypes ({ type, object_class, event_types }: Given): string[] {
+  const choice = choiceOf(type, object_class)
+  const unknown = (event_types ?? []).filter((event) => !choice.includes(event))
+  if (unknown.length === 0) return []
+  if (choice.length === 0) return [`event_types: cannot be chosen for type ${type} and object_class ${object_class}; leave it out`]
+  return unknown.map((event) => `event_types: "${event}" is not told; choose of ${choice.join(', ')}`)
 }
 
 /** The faults of what is given for a webhook of the type, one sentence each. */
-export function faultsOf ({ type, external_url, http_method, headers }: Given, allowed_networks: readonly string[]): string[] {
+export function faultsOf (given: Given, allowed_networks: readonly string[]): string[] {
+  const { type, external_url, http_method, headers } = given
   return [
     ...(external_url === undefined ? [] : faultsOfUrl(external_url, allowed_networks)),
     ...(http_method === 'GET' && type !== 'event' ? [`http_method: must be POST for type ${type}`] : []),
     ...faultsOfHeaders(headers ?? {}, type),
+    ...faultsOfEventTypes(given),
   ]
 }
 
@@ -56,8 +74,9 @@ export function faultsOfNew (body: New, owner: Owner, allowed_networks: readonly
   return [
     ...faultsOf(body, allowed_networks),
     ...(!shared && owner.type !== 'vendor' ? [`object_class: ${object_class} is for vendors`] : []),
-    ...(!shared && type !== 'change' ? [`type: must be change for object_class ${object_class}`] : []),
-    ...(type !== 'change' && (product_id ?? '') === '' ? ['product_id: is required'] : []),
+    ...(!shared && type !== 'change' && type !== 'noventiq' ? [`type: must be change for object_class ${object_class}`] : []),
+    ...(type === 'noventiq' && object_class !== 'order' ? ['object_class: must be order for type noventiq'] : []),
+    ...(type !== 'change' && type !== 'noventiq' && (product_id ?? '') === '' ? ['product_id: is required'] : []),
     ...(type !== 'change' && ['', MASK].includes(jwt_secret ?? '') ? ['jwt_secret: is required'] : []),
     ...Object.entries(body.headers ?? {}).filter(([, value]) => value === MASK).map(([name]) => `headers.${name}: has no value to keep`),
   ]

@@ -3,6 +3,7 @@ import { apiUrl } from './find.js'
 import type { Call } from './call.js'
 import type { ClaimedMessage } from './claim.js'
 import type { Target } from './find-target.js'
+import { noventiqSignature, type NoventiqBody } from './noventiq.js'
 import { bearerToken, standardHeaders } from './sign.js'
 
 const USER_AGENT = 'Latchkey-Webhooks'
@@ -41,4 +42,10 @@ export async function signalCall (target: Target, public_url: string): Promise<C
 export function changeCall (target: Target, { id, event, created_at, data }: ClaimedMessage, secrets: readonly string[]): Call {
   const body = JSON.stringify({ type: event, timestamp: created_at.toISOString(), data })
   return { url: target.external_url, method: 'POST', headers: { ...target.headers, ...standing(body), ...standardHeaders(secrets, id, body) }, body }
+}
+
+/** One message in the words of Noventiq, signed as it signs. */
+export function noventiqCall ({ external_url, headers, jwt_secret }: Target, said: NoventiqBody): Call {
+  const body = JSON.stringify(said)
+  return { url: external_url, method: 'POST', headers: { ...headers, ...standing(body), signature: noventiqSignature(jwt_secret ?? '', said) }, body }
 }

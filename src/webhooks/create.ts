@@ -39,6 +39,7 @@ export async function createWebhook (
       ...{ label, type, object_class, vendor_id, product_id, external_url, http_method, active },
       created_by: owner.key_id,
       description: body.description ?? '',
+      event_types: body.event_types ?? [],
       data: JSON.stringify(body.data ?? {}),
       header_names: headers.map(([name]) => name),
       sealed_headers: headers.length === 0 ? null : sealSecret(keyring, webhook, 'headers', JSON.stringify(body.headers)),

@@ -26,7 +26,7 @@ export function webhooksOf (db: Reader, account_id: string) {
     .leftJoin('products as p', (join) => join.onRef('p.account_id', '=', 'w.vendor_id').onRef('p.id', '=', 'w.product_id'))
     .leftJoin('api_keys as c', (join) => join.onRef('c.account_id', '=', 'w.account_id').onRef('c.id', '=', 'w.created_by'))
     .leftJoin('api_keys as m', (join) => join.onRef('m.account_id', '=', 'w.account_id').onRef('m.id', '=', 'w.modified_by'))
-    .select(['w.id', 'w.label', 'w.description', 'w.type', 'w.object_class', 'w.product_id', 'p.name as product_name', 'p.icon as product_icon', 'w.external_url',
+    .select(['w.id', 'w.label', 'w.description', 'w.type', 'w.object_class', 'w.event_types', 'w.product_id', 'p.name as product_name', 'p.icon as product_icon', 'w.external_url',
       'w.http_method', 'w.header_names', 'w.data', 'w.active', 'w.disabled_reason', 'w.account_id', 'a.name as account_name', 'w.created_at', 'w.created_by',
       'c.name as creator_name', 'c.email as creator_email', 'w.modified_at', 'w.modified_by', 'm.name as modifier_name', 'm.email as modifier_email',
       'w.events', 'w.triggers', 'w.success_triggers', 'w.failure_triggers', 'w.failure_since_last_success', 'w.last_event_at', 'w.last_success', 'w.last_failure',

@@ -13,7 +13,7 @@ const VALIDATOR_TYPES = [
   'transfer_validator', 'transfer_inquiring_validator', 'draft_tcr_t1_val', 'draft_tcr_t2_val', 'tcr_setup_t1_inq_val', 'tcr_setup_t2_inq_val',
 ] as const
 export type ValidatorType = typeof VALIDATOR_TYPES[number]
-const TYPES = ['event', 'change', ...VALIDATOR_TYPES] as const
+const TYPES = ['event', 'change', 'noventiq', ...VALIDATOR_TYPES] as const
 export type WebhookType = typeof TYPES[number]
 
 const KINDS = ['signal', 'change'] as const
@@ -35,12 +35,16 @@ const data = Type.Object({}, { additionalProperties: true, description: 'Sent al
 const headers = Type.Record(Type.String(), Type.String({ maxLength: 2048 }), {
   maxProperties: 20, description: `Sent along in every call. Values are shown as ${MASK}, and one that is given back so stays as it is`, examples: [{ 'x-team': 'licensing' }],
 })
-const jwt_secret = Type.String({ maxLength: 100, description: `Signs the calls of all types but change (HS256). Never shown again: ${MASK} stands for it`, examples: ['a long random text of yours'] })
+const jwt_secret = Type.String({ maxLength: 100, description: `Signs the calls of all types but change: by HS256, or as Noventiq does. Never shown again: ${MASK} stands for it`, examples: ['a long random text of yours'] })
 const http_method = OneOf(['POST', 'GET'], { description: 'GET only for type event: a signal without a body' })
 const active = Type.Boolean({ description: 'false: nothing is planned, and what is planned waits', examples: [true] })
-const object_class = OneOf(OBJECT_CLASSES, { description: 'Of what. order, license, pool and delivery are for vendors and type change only' })
-const type = OneOf(TYPES, { description: 'event: one signal for any number of changes, as Connect sends it. change: one signed message per change. The others are called while a draft is checked. Default: event; change for order, license, pool and delivery' })
+const object_class = OneOf(OBJECT_CLASSES, { description: 'Of what. order, license, pool and delivery are for vendors, and type change; order also for type noventiq' })
+const type = OneOf(TYPES, { description: 'event: one signal for any number of changes, as Connect sends it. change: one signed message per change. noventiq: the same in the words of Noventiq, for receivers written for it. The others are called while a draft is checked. Default: event; change for order, license, pool and delivery' })
 const product_id = Type.String({ minLength: 1, maxLength: 100, description: 'A product of yours, or one that you have a connection to. Type change: may be left out, for all of them', examples: ['PRD-123-456-789'] })
+
+const event_types = Type.Array(Type.String({ minLength: 1, maxLength: 100 }), {
+  maxItems: 20, uniqueItems: true, description: 'Of order, license, pool and delivery: the events it wants to hear of. None: all of its class', examples: [['order.paid', 'order.refunded']],
+})
 
 export const NewWebhook = Lenient({
   label,
@@ -54,6 +58,7 @@ export const NewWebhook = Lenient({
   http_method: Type.Optional(http_method),
   data: Type.Optional(Nullable(data)),
   headers: Type.Optional(Nullable(headers)),
+  event_types: Type.Optional(Nullable(event_types)),
 })
 
 export const ChangedWebhook = Lenient({
@@ -65,6 +70,7 @@ export const ChangedWebhook = Lenient({
   http_method: Type.Optional(http_method),
   data: Type.Optional(Nullable(data)),
   headers: Type.Optional(Nullable(headers)),
+  event_types: Type.Optional(Nullable(event_types)),
 }, { description: 'What is given replaces what was; the rest stays. type, object_class and product are fixed, and ignored here' })
 
 export const Rotation = Strict({
@@ -92,6 +98,7 @@ const properties = {
   type,
   object_class,
   product: Nullable(Type.Object({ id: product_id, name: Type.String(), icon: Type.String() }, { description: 'null: every product' })),
+  event_types,
   external_url,
   http_method,
   headers,

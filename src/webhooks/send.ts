@@ -5,10 +5,11 @@ import { insist } from '../database/insist.js'
 import type { Keyring } from '../sealing.js'
 import { call, isSuccess, type Line } from './call.js'
 import type { ClaimedMessage } from './claim.js'
-import { changeCall, signalCall } from './compose.js'
+import { changeCall, noventiqCall, signalCall } from './compose.js'
 import { findTarget, type Target } from './find-target.js'
 import { finishMessage, type Result } from './finish.js'
 import { keptAnswer } from './kept-answer.js'
+import { noventiqBody } from './noventiq.js'
 import { signingSecretsOf } from './secrets.js'
 
 export type Log = Pick<BaseLogger, 'info' | 'warn' | 'error'>
@@ -19,6 +20,7 @@ export interface Outbox { db: Kysely<Database>, keyring: Keyring, log: Log, line
 const RELEASED: Result = { outcome: 'released', called: null, response: null, error: null }
 
 async function composed ({ db, keyring, public_url }: Outbox, target: Target, claimed: ClaimedMessage) {
+  if (target.type === 'noventiq') return noventiqCall(target, await noventiqBody(db, public_url, claimed))
   return claimed.kind === 'signal' ? signalCall(target, public_url) : changeCall(target, claimed, await signingSecretsOf(db, keyring, target))
 }
 
@@ -30,7 +32,9 @@ async function tryToSend (outbox: Outbox, claimed: ClaimedMessage, signal: Abort
     const asked = await composed(outbox, target, claimed)
     const called = await call(outbox.line, asked, { signal })
     if (signal.aborted && called.status_code === null) return { ...RELEASED, error: 'the worker stopped' }
-    const response = called.status_code === null ? null : keptAnswer(called.body, asked, target)
+    // an endpoint may repeat what it was told, and this type is told of customers
+    const answer = target.type === 'noventiq' ? '' : keptAnswer(called.body, asked, target)
+    const response = called.status_code === null ? null : answer
     if (isSuccess(called)) return { outcome: 'sent', called, response, error: null }
     return { outcome: 'failed', called, response, error: called.error ?? `the endpoint answered ${called.status_code}` }
   } catch (error) {

@@ -13,11 +13,11 @@ export const TRIGGERED = 'webhook.triggered'
  * @throws Problem webhook-not-found
  * @throws Problem webhook-not-sending
  */
-export async function sendingType (trx: Transaction<Database>, { account_id, id }: WebhookId): Promise<'event' | 'change'> {
+export async function sendingType (trx: Transaction<Database>, { account_id, id }: WebhookId): Promise<'event' | 'change' | 'noventiq'> {
   const found = await trx.selectFrom('webhooks').select(['type', 'active']).where('account_id', '=', account_id).where('id', '=', id)
     .where('deleted_at', 'is', null).executeTakeFirst()
   if (found === undefined) throw new Problem('webhook-not-found')
-  if (found.type !== 'event' && found.type !== 'change') throw new Problem('webhook-not-sending', `type ${found.type} is called while a draft is checked, and only then`)
+  if (found.type !== 'event' && found.type !== 'change' && found.type !== 'noventiq') throw new Problem('webhook-not-sending', `type ${found.type} is called while a draft is checked, and only then`)
   if (!found.active) throw new Problem('webhook-not-sending', 'it is inactive; set active to true')
   return found.type
 }
@@ -32,6 +32,7 @@ export async function sendingType (trx: Transaction<Database>, { account_id, id 
 export async function triggerWebhook (trx: Transaction<Database>, webhook: WebhookId & { actor: string }): Promise<void> {
   const { account_id, id, actor } = webhook
   const type = await sendingType(trx, webhook)
+  if (type === 'noventiq') throw new Problem('webhook-not-sending', 'type noventiq has no call without an order; place one of mode test')
   const { numUpdatedRows } = await trx.updateTable('webhook_messages').set({ next_attempt_at: sql<Date>`now()` })
     .where('account_id', '=', account_id).where('webhook_id', '=', id).where('kind', '=', 'signal').where('status', '=', 'planned').executeTakeFirst()
   if (numUpdatedRows === 0n) {

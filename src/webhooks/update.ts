@@ -21,10 +21,11 @@ function headersAfter (keyring: Keyring, webhook: WebhookId, sealed: Buffer | nu
 
 /** The columns that change with what is given. */
 function columnsOf (keyring: Keyring, webhook: WebhookId & { type: WebhookType, sealed_headers: Buffer | null }, change: Change): Record<string, unknown> {
-  const { label, external_url, active, http_method, description, data, headers, jwt_secret } = change
+  const { label, external_url, active, http_method, description, event_types, data, headers, jwt_secret } = change
   const given = Object.entries({ label, external_url, active, http_method }).filter(([, value]) => value !== undefined)
   const columns: Record<string, unknown> = Object.fromEntries(given)
   if (description !== undefined) columns['description'] = description ?? ''
+  if (event_types !== undefined) columns['event_types'] = event_types ?? []
   if (data !== undefined) columns['data'] = JSON.stringify(data ?? {})
   if (headers !== undefined) {
     const after = headersAfter(keyring, webhook, webhook.sealed_headers, headers ?? {})
@@ -50,10 +51,10 @@ export async function updateWebhook (
   trx: Transaction<Database>, { keyring, allowed_networks }: Settings, webhook: WebhookId & { actor: string }, change: Change
 ): Promise<void> {
   const { account_id, id, actor } = webhook
-  const found = await trx.selectFrom('webhooks').select(['type', 'sealed_headers']).where('account_id', '=', account_id).where('id', '=', id)
+  const found = await trx.selectFrom('webhooks').select(['type', 'object_class', 'sealed_headers']).where('account_id', '=', account_id).where('id', '=', id)
     .where('deleted_at', 'is', null).forNoKeyUpdate().$narrowType<{ type: WebhookType }>().executeTakeFirst()
   if (found === undefined) throw new Problem('webhook-not-found')
-  refuse(faultsOf({ ...change, type: found.type }, allowed_networks))
+  refuse(faultsOf({ ...change, type: found.type, object_class: found.object_class }, allowed_networks))
   const columns = columnsOf(keyring, { account_id, id, ...found }, change)
   await trx.updateTable('webhooks').set({ ...columns, modified_at: sql<Date>`now()`, modified_by: actor })
     .where('account_id', '=', account_id).where('id', '=', id).execute()
