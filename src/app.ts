@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely'
 import type { Config } from './config.js'
 import type { Database } from './database/connect.js'
 import { accountRoutes } from './accounts/routes.js'
+import { alertRoutes } from './alerts/routes.js'
 import { assetRoutes } from './assets/routes.js'
 import { conversationRoutes } from './conversations/routes.js'
 import { buildLogger, type Logger } from './log.js'
@@ -13,6 +14,7 @@ import { contractRoutes } from './distribution/contracts/routes.js'
 import { hubRoutes } from './distribution/hubs/routes.js'
 import { listingRoutes } from './distribution/listings/routes.js'
 import { marketplaceRoutes } from './distribution/marketplaces/routes.js'
+import { erasureRoutes } from './erasures/routes.js'
 import { eventRoutes } from './events/routes.js'
 import { holdRoutes } from './holds/routes.js'
 import { licenseRoutes } from './licenses/routes.js'
@@ -120,8 +122,10 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(sourceSecretRoutes, { prefix: '/v1' })
   await app.register(supplyRoutes, { prefix: '/v1' })
   await app.register(deliveryRoutes, { prefix: '/v1' })
+  await app.register(alertRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })
   await app.register(licenseRoutes, { prefix: '/v1' })
   await app.register(recallRoutes, { prefix: '/v1' })
+  await app.register(erasureRoutes, { prefix: '/v1' })
   return app
 }

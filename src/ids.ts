@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 
 /** The prefixes of our own resources. Those that Connect has keep its shapes and are made by {@link newDigitsId}. */
-export type IdPrefix = 'PL' | 'BA' | 'LI' | 'OR' | 'DE' | 'PE' | 'EV' | 'PS' | 'SS' | 'RP' | 'HO' | 'CL' | 'WS' | 'PF'
+export type IdPrefix = 'PL' | 'BA' | 'LI' | 'OR' | 'DE' | 'PE' | 'EV' | 'PS' | 'SS' | 'RP' | 'HO' | 'CL' | 'WS' | 'PF' | 'AM' | 'ER'
 
 /**
  * A new identifier: prefix, 11 hexadecimal digits of the Unix time in milliseconds, 16 random ones.

@@ -1,6 +1,7 @@
 // The process that does what is not done while a caller waits. Any number may run against one database.
 import { setMaxListeners } from 'node:events'
-import type { Kysely, Transaction } from 'kysely'
+import path from 'node:path'
+import type { Kysely } from 'kysely'
 import type { Config } from './config.js'
 import type { Database } from './database/connect.js'
 import { analyzeGrown } from './database/analyze-grown.js'
@@ -13,6 +14,7 @@ import { dueForRetention, startRetention } from './erasures/retention.js'
 import { runningErasures, workOnErasure } from './erasures/work.js'
 import { poolsOfExpired, reclaimExpired } from './holds/reclaim.js'
 import { fillPool } from './licenses/fill.js'
+import { tendDated, untendedPools } from './licenses/expire.js'
 import { reshelve, strandedPools, waitingPools } from './licenses/reshelve.js'
 import { sweepStaging } from './licenses/sweep-staging.js'
 import { mailTransport, type MailTransport } from './mailer/transport.js'
@@ -26,12 +28,15 @@ import { purgeDraft } from './requests/purge-draft.js'
 import { findUnsettled, settleFacts } from './orders/adopt-facts.js'
 import { completeRecall, settledShortages } from './recalls/complete.js'
 import { runningRecalls, workOnRecall } from './recalls/work.js'
+import type { Keyring } from './sealing.js'
 import { cancelSurplus, findSurplus } from './supplies/cancel-surplus.js'
 import { findSuppliable } from './supplies/find-suppliable.js'
 import { supplyLine } from './supplies/supply.js'
 import { purgeMessages } from './webhooks/purge.js'
+import { alertJobs, alertMails } from './worker/alerts.js'
 import { lookUps, supplies, webhooks } from './worker/calls.js'
 import { deliveries } from './worker/deliveries.js'
+import { inEach } from './worker/in-each.js'
 import { repeat, type Ground, type Job } from './worker/repeat.js'
 import { sendAll } from './worker/send-all.js'
 
@@ -55,6 +60,7 @@ const jobs: readonly Job[] = [
   ['purge webhook messages', HOUR, purgeMessages],
   ['reshelve stranded stock', 30 * SECOND, (db) => inEach(db, strandedPools, reshelve)],
   ['fill backorders', 30 * SECOND, (db) => inEach(db, waitingPools, (trx, { account_id, pool_id }) => fillPool(trx, account_id, pool_id))],
+  ['take expired stock out', 5 * SECOND, tendPools],
   ['end expired holds', 5 * SECOND, (db) => inEach(db, poolsOfExpired, (trx, { account_id, pool_id }) => reclaimExpired(trx, account_id, [pool_id]))],
   ['supply short lines', 2 * SECOND, (db) => inEach(db, findSuppliable, supplyLine)],
   ['cancel surplus supply orders', 2 * SECOND, (db) => inEach(db, findSurplus, cancelSurplus)],
@@ -68,6 +74,7 @@ const jobs: readonly Job[] = [
   ['erase customers', SECOND, workOnErasures],
   ['begin rounds of retention', 10 * MINUTE, (db, keyring) => inEach(db, dueForRetention, (trx, account_id) => startRetention(trx, keyring, account_id))],
   ['purge old drafts', HOUR, (db) => inEach(db, findOldDrafts, purgeDraft)],
+  ...alertJobs,
 ]
 
 /** Until nothing is left: what a crash left of a large load is gone at once, not a slice a minute. */
@@ -96,13 +103,14 @@ async function workOnErasures (db: Kysely<Database>, keyring: Keyring): Promise<
   }
 }
 
-/** Works on each of what is found, in a transaction of its own. One that fails stops none of the others, and is reported at the end. */
-async function inEach<T> (
-  db: Kysely<Database>, find: (db: Kysely<Database>) => Promise<T[]>, work: (trx: Transaction<Database>, found: T) => Promise<unknown>
-): Promise<void> {
-  const failures: unknown[] = []
-  for (const found of await find(db)) await inTransaction(db, (trx) => work(trx, found)).catch((error: unknown) => failures.push(error))
-  if (failures.length > 0) throw failures[0]
+/** Of a pool in which very much expires at once, so many chunks in one round. */
+const EXPIRY_CHUNKS = 20
+
+async function tendPools (db: Kysely<Database>): Promise<void> {
+  for (let chunk = 0, more = true; more && chunk < EXPIRY_CHUNKS; chunk++) {
+    more = false
+    await inEach(db, untendedPools, async (trx, pool) => { more = await tendDated(trx, pool) || more })
+  }
 }
 
 /** A stop must be over before a supervisor's patience is (10 s): this and the time to write down what was given back. */
@@ -131,9 +139,11 @@ export function startWorker ({ db, config, keyring, log, transport = mailTranspo
   const [ground, signals] = [{ db, keyring, log, poll_ms: config.worker_poll_ms }, { stopping: stopping.signal, cut: cut.signal }]
   const running = Promise.all([
     sendAll(deliveries(post, config), ground, signals),
+    sendAll(alertMails({ db, transport, log, public_url: config.public_url }, config), ground, signals),
     sendAll(webhooks({ db, keyring, log, line, public_url: config.public_url }, config.webhook_concurrency), ground, signals),
     sendAll(supplies({ db, keyring, log, allowed_networks: line.allowed_networks }, config.supply_concurrency), ground, signals),
     sendAll(lookUps({ db, keyring, log, line, intake: carefulIntake(db) }), ground, signals),
+    repeat(['remove kept mails', 10 * SECOND, () => removeKeptMails(db, path.join(config.data_dir, 'mail'))], ground, stopping.signal),
     ...jobs.map((job) => repeat(job, ground, stopping.signal)),
   ])
   return {

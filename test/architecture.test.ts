@@ -17,12 +17,12 @@ const isSchema = (file: string): boolean => /\/(schema|permissions)\.ts$/.test(f
 const isVerb = (file: string): boolean => resources.includes(folder(file)) && !isRoutes(file) && !isSchema(file)
 const resources = [
   'accounts', 'products', 'distribution', 'pools', 'licenses', 'words', 'holds', 'supplies', 'orders', 'order-page', 'payments', 'parameters', 'tiers', 'assets', 'requests', 'recalls', 'subscriptions',
-  'conversations', 'webhooks', 'deliveries', 'events',
+  'conversations', 'webhooks', 'deliveries', 'events', 'erasures',
 ]
 const calledInTransaction = ['deliveries/plan.ts', 'deliveries/replan.ts', 'deliveries/wake.ts']
 
 /** From high to low: a verb imports verbs of its own resource or of a lower one. */
-const line = ['payments', 'subscriptions', 'requests', 'assets', 'tiers', 'recalls', 'parameters', 'order-page', 'orders', 'supplies', 'holds', 'words', 'licenses', 'pools', 'events']
+const line = ['erasures', 'payments', 'subscriptions', 'requests', 'assets', 'tiers', 'recalls', 'parameters', 'order-page', 'orders', 'supplies', 'holds', 'words', 'licenses', 'pools', 'events']
 
 const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
   ['only routes, plugins, app and the command that serves know fastify', ({ from, to }) =>
@@ -33,7 +33,7 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
   ['nobody but app, and routes of its own folder, imports routes', ({ from, to }) => isRoutes(to) && from !== 'app.ts'],
   ['nobody but main and the commands imports app or worker, and nobody but worker what is in worker/', ({ from, to }) =>
     (['app.ts', 'worker.ts'].includes(to) && folder(from) !== 'commands' && from !== 'main.ts') || (folder(to) === 'worker' && folder(from) !== 'worker' && from !== 'worker.ts')],
-  ['a verb imports verbs of its own resource, or of one further down the line payments, subscriptions, requests, assets, tiers, recalls, parameters, order-page, orders, supplies, holds, words, licenses, pools, events', ({ from, to }) =>
+  ['a verb imports verbs of its own resource, or of one further down the line erasures, payments, subscriptions, requests, assets, tiers, recalls, parameters, order-page, orders, supplies, holds, words, licenses, pools, events', ({ from, to }) =>
     isVerb(from) && isVerb(to) && line.includes(folder(from)) && line.includes(folder(to)) && line.indexOf(folder(to)) < line.indexOf(folder(from))],
   ['deliveries import nobody\'s verbs but events/record.ts, of words what a mail is written from, and the link to the order page', ({ from, to }) =>
     folder(from) === 'deliveries' && isVerb(to) && folder(to) !== 'deliveries' && !['events/record.ts', 'words/read-sale.ts', 'words/read-words.ts', 'order-page/link.ts'].includes(to)],

@@ -11,14 +11,16 @@ import { spokenLines } from './spoken-lines.js'
  *
  * @throws Problem order-not-found
  * @throws Problem order-not-paid
+ * @throws Problem customer-erased
  * @throws Problem nothing-to-send  it holds no license, or has no mail address
  */
 export async function resendOrder (trx: Transaction<Database>, account_id: string, order_id: string, actor: string): Promise<string[]> {
   // locked, so that a refund comes wholly before (then it is not paid) or after (then it finds these deliveries)
-  const order = await trx.selectFrom('orders').select(['status', sql<string | null>`customer ->> 'email'`.as('email')]).where('account_id', '=', account_id).where('id', '=', order_id)
+  const order = await trx.selectFrom('orders').select(['status', 'erased_at', sql<string | null>`customer ->> 'email'`.as('email')]).where('account_id', '=', account_id).where('id', '=', order_id)
     .forNoKeyUpdate().executeTakeFirst()
   if (order === undefined) throw new Problem('order-not-found')
   if (order.status !== 'paid' && order.status !== 'partially_refunded') throw new Problem('order-not-paid', `it is ${order.status}`)
+  if (order.erased_at !== null) throw new Problem('customer-erased')
   if (order.email === null) throw new Problem('nothing-to-send', 'the order has no mail address')
   const { rows: filled } = await sql<NewDeliveries['filled'][number]>`
     select l.product_id, a.license_id

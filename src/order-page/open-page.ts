@@ -20,7 +20,8 @@ export interface OpenedPage {
   allowed_origins: string[]
 }
 
-/** The order that a token opens. Undefined, without saying why: nobody signed it, it expired, or the links of the order were revoked. */
+/** The order that a token opens. Undefined, without saying why: nobody signed it, it expired, the links of the order were revoked, or its customer
+ * was erased. */
 export async function openPage (db: Reader, keyring: Keyring, token: unknown): Promise<OpenedPage | undefined> {
   const ticket = typeof token === 'string' ? readToken(keyring, token, new Date()) : undefined
   if (ticket === undefined) return undefined // a guess costs no query
@@ -28,7 +29,7 @@ export async function openPage (db: Reader, keyring: Keyring, token: unknown): P
   const { rows: [order] } = await sql<Omit<OpenedPage, 'expires_at'>>`
     select o.account_id, o.id as order_id, o.external_id, o.status, o.is_held, o.locale, o.paid_at, a.name as seller, coalesce(s.allowed_origins, '{}') as allowed_origins
     from orders o join accounts a on a.id = o.account_id left join order_page_settings s on s.account_id = o.account_id
-    where o.account_id = ${account_id} and o.id = ${order_id} and o.page_generation = ${generation}`.execute(db)
+    where o.account_id = ${account_id} and o.id = ${order_id} and o.page_generation = ${generation} and o.erased_at is null`.execute(db)
   return order === undefined ? undefined : { ...order, expires_at }
 }
 

@@ -13,7 +13,7 @@ type Fulfillment = { fulfillment_status: typeof FULFILLMENT_STATUSES[number] }
 type Words = Fulfillment & { status: typeof ORDER_STATUSES[number], mode: typeof MODES[number] }
 type DeliveryWords = { status: typeof DELIVERY_STATUSES[number], reason: typeof DELIVERY_REASONS[number] }
 
-const SUMMARY = ['id', 'external_id', 'source_id', 'status', 'fulfillment_status', 'mode', 'currency', 'is_held', 'parent_id', 'locale', 'paid_at', 'created_at'] as const
+const SUMMARY = ['id', 'external_id', 'source_id', 'status', 'fulfillment_status', 'mode', 'currency', 'is_held', 'parent_id', 'locale', 'paid_at', 'created_at', 'erased_at'] as const
 // bigint, which pg hands out as text; below 2^53, as every amount that is let in
 const AMOUNTS = [sql<number | null>`total_amount::float8`.as('total_amount'), sql<number>`refunded_amount::float8`.as('refunded_amount')]
 
@@ -57,8 +57,8 @@ async function linesOf (db: Reader, account_id: string, order_id: string) {
 }
 
 async function licensesOf (db: Reader, keyring: Keyring, account_id: string, line_item_ids: readonly string[]) {
-  const { rows } = await sql<{ id: string, pool_id: string, line_item_id: string, unit: number, state: 'allocated' | 'revoked', sealed: Buffer, allocated_at: Date, seen_at: Date | null } & Chain>`
-    select l.id, l.pool_id, a.line_item_id, a.unit, coalesce(a.ended_as, 'allocated') as state, l.sealed, a.allocated_at,
+  const { rows } = await sql<{ id: string, pool_id: string, line_item_id: string, unit: number, state: 'allocated' | 'revoked', sealed: Buffer, allocated_at: Date, expires_at: Date | null, seen_at: Date | null } & Chain>`
+    select l.id, l.pool_id, a.line_item_id, a.unit, coalesce(a.ended_as, 'allocated') as state, l.sealed, a.allocated_at, l.expires_at,
       (select min(s.seen_at) from license_sightings s where s.account_id = a.account_id and s.license_id = a.license_id and s.seen_at >= a.allocated_at) as seen_at, ${chainOf('a')}
     from allocations a join licenses l on l.account_id = a.account_id and l.id = a.license_id
     where a.account_id = ${account_id} and a.line_item_id = any(${line_item_ids}::text[]) and (a.ended_as is null or a.ended_as = 'revoked')

@@ -27,6 +27,7 @@ import type { Arrival } from './take-in.js'
  * @throws Problem pool-missing
  * @throws Problem order-exists  the same external_id with other content
  * @throws Problem out-of-stock  not of a webhook, whose order is paid and so is kept, unfulfilled; nor where the arrival says `keep`
+ * @throws Problem payment-event-erased  of an event that was never processed, whose content was erased since
  * @throws Problem parent-not-found  it renews an order that is not known, or not yet
  * @throws Problem validation-failed  the order that it names as its own is of a source that the account does not have
  */
@@ -44,6 +45,7 @@ export async function placeOrder (trx: Transaction<Database>, arrival: Arrival):
   else if (order.is_partial === true) await addLines(trx, arrival, id)
   else await assertSameOrder(trx, account_id, id, order)
   await writeNames(trx, account_id, id, order)
+  if (!created && event !== undefined) await lockOrder(trx, account_id, id) // before the event, as its settlement and an erasure do
   const again = event !== undefined && await recordProcessed(trx, account_id, event, id, created ? undefined : order.external_id)
   if (await adoptFacts(trx, account_id, id) || (!created && again)) await settleOrder(trx, { account_id, order_id: id, actor })
   return { id, created }

@@ -82,7 +82,7 @@ export const orderRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = async 
       response: {
         202: { description: 'The mails are planned; `deliveries` shows them', ...ref(Order) },
         404: problem('order-not-found'),
-        409: problem('order-not-paid', 'nothing-to-send'),
+        409: problem('order-not-paid', 'customer-erased', 'nothing-to-send'),
       },
     },
   }, async (request, reply) => {

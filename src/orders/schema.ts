@@ -71,6 +71,7 @@ const OrderLicense = Type.Object({
   masked: Type.String({ description: 'Enough to recognise it; `POST /v1/licenses/{id}/reveal` shows the key', examples: ['ABCD-…-7F'] }),
   state: OneOf(['allocated', 'revoked']),
   allocated_at: Moment(),
+  expires_at: NullableMoment({ description: 'Until when it is good; null: it never expires. One that expires is its holder\'s all the same' }),
   seen_at: NullableMoment({ description: 'When somebody may first have seen the key; null: nobody has' }),
   replaces: Nullable(Type.String({ description: 'The bad license in whose place it came' })),
   replaced_by: Nullable(Type.String({ description: 'The license that came in its place' })),
@@ -112,6 +113,7 @@ const summaryFields = {
   customer: Type.Object({ ...customerFields, email: Type.Optional({ ...customerFields.email, description: 'Absent: nothing is mailed' }) }),
   paid_at: Moment(),
   created_at: Moment(),
+  erased_at: NullableMoment({ description: 'When its customer was erased; null: not' }),
 }
 
 export const OrderSummary = Type.Object(summaryFields, { $id: 'OrderSummary', description: 'An order as lists show it' })
@@ -152,6 +154,7 @@ export const orderFieldsOfLists = rqlFields({
   'line_items.external_id': { type: 'text', column: 'l.external_id', relation: 'line_items', example: '1' },
   'line_items.quantity': { type: 'integer', column: 'l.quantity', relation: 'line_items' },
   paid_at: { type: 'timestamp' },
+  erased_at: { type: 'timestamp' },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
 }, {
   relations: {

@@ -27,7 +27,7 @@ async function claimReplay (db: Kysely<Database>): Promise<ClaimedReplay | undef
 async function nextEvents (db: Kysely<Database>, { account_id, id }: ClaimedReplay): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select e.id from payment_replays r join payment_events e on e.account_id = r.account_id and e.received_at between r.received_from and r.received_to
-    where r.account_id = ${account_id} and r.id = ${id}
+    where r.account_id = ${account_id} and r.id = ${id} and e.erased_at is null
       and (r.cursor_id is null or (e.received_at, e.id) > (r.cursor_received_at, r.cursor_id))
       and (r.source_id is null or e.source_id = r.source_id) and (r.event_type is null or e.type = r.event_type)
       and (r.event_status is null or e.status = r.event_status or (e.status = 'processed' and e.processed_at >= r.created_at))

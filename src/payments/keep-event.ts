@@ -33,7 +33,7 @@ export interface Kept {
 /**
  * Stores a verified event that is not processed, with its reason; known already, its reason is brought up to date, and its bytes with it: a
  * replay reads what the reason is about. Answers of look-ups stay with the bytes they were asked for. One that was processed
- * meanwhile stays so: undefined. Returns the id it has.
+ * meanwhile, or whose content was erased, stays so: undefined. Returns the id it has.
  */
 export async function keepEvent (trx: Transaction<Database>, source: Pick<Source, 'account_id' | 'id'>, event: SourceEvent, kept: Kept): Promise<string | undefined> {
   const { account_id, id: source_id } = source
@@ -57,7 +57,7 @@ export async function keepEvent (trx: Transaction<Database>, source: Pick<Source
         ? null
         : sql<Date>`coalesce(case when payment_events.status = 'waiting' then payment_events.next_attempt_at end, excluded.next_attempt_at)`,
       attempts: sql<number>`case when payment_events.status = 'waiting' then payment_events.attempts else 0 end`,
-    }).where('payment_events.status', '<>', 'processed'))
+    }).where('payment_events.status', '<>', 'processed').where('payment_events.erased_at', 'is', null))
     .returning('id').executeTakeFirst()
   if (written !== undefined && before?.status !== status) {
     await recordEvent(trx, { account_id, type: `payment_event.${status}`, subject_id: written.id, actor: source_id, data: { reason } })

@@ -4,6 +4,8 @@ import { inTransaction } from '../database/transaction.js'
 import { newId } from '../ids.js'
 import { releaseHoldFor } from '../holds/release-for.js'
 import type { Intake } from '../orders/intake.js'
+import { findOrderId } from '../orders/find-order-id.js'
+import { forgetErased } from '../orders/forget-erased.js'
 import { takeFact } from '../orders/take-fact.js'
 import { Problem, type ProblemType } from '../problems.js'
 import type { Fact, Lookup, OrderChange, SourceOptions } from './checkout.js'
@@ -42,7 +44,7 @@ const PARENT_RETRY_MS = 5000
 export async function receiveEvent (doors: Doors, source: Source, event: SourceEvent, retry = false): Promise<Outcome> {
   const head: Head = { type: 'unknown', occurred_at: event.sent_at.toISOString() }
   const keep = async <T extends Outcome>(outcome: T, kept: Pick<Kept, 'status' | 'reason' | 'due_ms' | 'asks'>): Promise<T> => {
-    await inTransaction(doors.db, (trx) => keepEvent(trx, source, event, { ...head, ...kept }))
+    await inTransaction(doors.db, (trx) => keepNamed(trx, source, event, { ...head, ...kept }))
     return outcome
   }
   try {
@@ -68,6 +70,13 @@ export async function receiveEvent (doors: Doors, source: Source, event: SourceE
     }
     return keep({ status: 'failed', reason, problem }, { status: 'failed', reason })
   }
+}
+
+/** Keeps an event, without its content where the order that it names was erased. */
+async function keepNamed (trx: Transaction<Database>, source: Source, event: SourceEvent, kept: Kept): Promise<void> {
+  const id = await keepEvent(trx, source, event, kept)
+  const order_id = kept.ref === undefined ? undefined : await findOrderId(trx, source.account_id, source.id, kept.ref)
+  if (id !== undefined && order_id !== undefined) await forgetErased(trx, source.account_id, id, [order_id])
 }
 
 /** Whatever an event says, it says of its mode: a test refund must not reach a live order. */
@@ -117,7 +126,7 @@ async function takeChanges (trx: Transaction<Database>, source: Source, event: S
   const { account_id, id: source_id, options } = source
   const reason = `no order is known as "${head.ref ?? ''}" yet`
   const id = await keepEvent(trx, source, event, { ...head, status: 'waiting', reason, due_ms: is_all ? undefined : RESUME_MS })
-  if (id === undefined) return { status: 'ignored', reason: 'it was processed meanwhile' }
+  if (id === undefined) return { status: 'ignored', reason: 'it was processed or erased before' }
   const orders: string[] = []
   let waits = false
   for (const { fact: { kind }, change: { ref, hold_id } } of changes) {
@@ -128,6 +137,7 @@ async function takeChanges (trx: Transaction<Database>, source: Source, event: S
     if (taken !== undefined) orders.push(taken.order_id)
     else waits ||= kind !== 'payment_failed'
   }
+  await forgetErased(trx, account_id, id, orders)
   if (!is_all || waits) return { status: 'waiting', reason }
   const [order_id] = orders
   if (order_id === undefined) {

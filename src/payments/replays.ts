@@ -44,7 +44,7 @@ export async function createReplay (trx: Transaction<Database>, account_id: stri
   await sql`
     insert into payment_replays (account_id, id, source_id, event_status, event_type, received_from, received_to, created_by, total)
     select ${account_id}, ${id}, ${source_id}, ${status}, ${type}, ${received_from}, ${received_to}, ${actor}, (
-      select count(*)::int from payment_events e where e.account_id = ${account_id} and e.received_at between ${received_from} and ${received_to}
+      select count(*)::int from payment_events e where e.account_id = ${account_id} and e.erased_at is null and e.received_at between ${received_from} and ${received_to}
         and (${source_id}::text is null or e.source_id = ${source_id}) and (${status}::text is null or e.status = ${status})
         and (${type}::text is null or e.type = ${type}))`.execute(trx)
   await recordEvent(trx, { account_id, type: 'payment_replay.started', subject_id: id, actor, data: { source_id, status, type, received_from, received_to } })

@@ -99,7 +99,7 @@ export const paymentRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = asyn
       summary: 'Process a payment event again',
       description: 'After what it failed for was mended. Of one that is processed already, only lines that the pool\'s policy `fail` left unfulfilled are tried again.',
       params: IdParams,
-      response: { 200: ref(PaymentEvent), 404: problem('payment-event-not-found') },
+      response: { 200: ref(PaymentEvent), 404: problem('payment-event-not-found'), 409: problem('payment-event-erased') },
     },
   }, async ({ account, params }) => {
     await replayEvent(doors, app.keyring, account.id, params.id)

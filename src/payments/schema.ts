@@ -117,6 +117,7 @@ export const PaymentEvent = Type.Object({
   occurred_at: Moment(),
   received_at: Moment(),
   processed_at: NullableMoment(),
+  erased_at: NullableMoment({ description: 'When its content was erased: it cannot be replayed any more; null: not' }),
 }, { $id: 'PaymentEvent' })
 
 export const NewReplay = Strict({

@@ -34,8 +34,10 @@ const TAGS = {
   conversations: 'The talk of vendor and provider about a request',
   subscriptions: 'Assets as they are billed, and what is charged for a period',
   deliveries: 'Mails that hand keys to customers',
+  erasures: 'Personal data erased on request or after a time',
   tiers: 'Customers and resellers of providers, and how resellers are set up for a product',
   webhooks: 'URLs that are called when something changes',
+  alerts: 'What a vendor should know: pools that run short, mails that did not arrive',
   events: 'The audit trail',
   health: 'For load balancers and container engines',
 }
