@@ -13,10 +13,11 @@ export type Check = {
   /** where SQL cannot say it: looks by itself, and returns the ids */
   | { find: (db: Reader) => Promise<string[]> })
 
-/** Where every license is now. Expired licenses do not exist yet: when they do, they are another line here. */
+/** Where every license is now. */
 export const states = sql`
   select account_id, license_id, pool_id, 'available' as state from stock
   union all select account_id, license_id, pool_id, 'held' from held_licenses
   union all select account_id, license_id, pool_id, case when ended_as is null then 'allocated' else 'revoked' end from allocations
     where ended_as is null or ended_as = 'revoked'
+  union all select account_id, license_id, pool_id, 'expired' from expirations
   union all select account_id, license_id, pool_id, 'withdrawn' from withdrawals`

@@ -4,7 +4,7 @@ import { states, type Check } from './check.js'
 /** Conservation: what was loaded is all there, in one place each. */
 export const licenseChecks: readonly Check[] = [
   {
-    name: 'every license is in exactly one state: available, held, allocated, revoked or withdrawn',
+    name: 'every license is in exactly one state: available, held, allocated, revoked, expired or withdrawn',
     over: 'licenses',
     broken: sql`
       select l.id || ' has ' || coalesce(s.states, 'none') as id
@@ -13,7 +13,7 @@ export const licenseChecks: readonly Check[] = [
         on s.account_id = l.account_id and s.license_id = l.id
       where s.n is distinct from 1`,
   }, {
-    name: 'whatever is in stock, held, allocated or withdrawn was loaded into that pool',
+    name: 'whatever is in stock, held, allocated, expired or withdrawn was loaded into that pool',
     over: 'licenses',
     broken: sql`
       select s.license_id || ' ' || s.state as id

@@ -89,7 +89,7 @@ export const orderChecks: readonly Check[] = [
       select b.line_item_id as id
       from (select distinct on (account_id, pool_id) * from backorders order by account_id, pool_id, queue) b
       join pools p on p.account_id = b.account_id and p.id = b.pool_id
-      where (select count(*) from stock s where s.account_id = b.account_id and s.pool_id = b.pool_id)
+      where (select count(*) from fit_stock s where s.account_id = b.account_id and s.pool_id = b.pool_id)
         >= case p.on_shortage when 'partial' then 1 else b.missing end`,
   }, {
     name: 'an order has the mode of its source and of the pools of its lines',

@@ -7,6 +7,22 @@ import { Problem } from '../problems.js'
 /** Counted no further: bounds the statement. */
 const AVAILABLE_MAX = 1000
 
+/** In the stock of the pool `p`, from where takes look. */
+const PLAIN = sql`(
+  select count(*)::int from (
+    select from stock s where s.account_id = p.account_id and s.pool_id = p.id and s.position > coalesce((
+      select a.position from allocations a where a.account_id = p.account_id and a.pool_id = p.id order by a.position desc limit 1), 0) - ${sql.lit(MARK_WINDOW)}
+    limit ${sql.lit(AVAILABLE_MAX)}) s)`
+const FIT_AFTER = sql`statement_timestamp() + p.min_remaining_days * interval '24 hours'`
+/** The same where licenses expire: what has an expiry, or 'infinity', and what was loaded before there were any. */
+const DATED = sql`(
+  select count(*)::int from (
+    (select from stock s where s.account_id = p.account_id and s.pool_id = p.id and s.expires_at is not null and s.expires_at > ${FIT_AFTER}
+      and (p.pick = 'first' or (s.expires_at, s.position) >= (p.mark_expires_at, p.mark_position)) limit ${sql.lit(AVAILABLE_MAX)})
+    union all
+    (select from stock s where s.account_id = p.account_id and s.pool_id = p.id and s.position < p.dated_from and s.expires_at is null
+      and (p.pick = 'soonest' or s.position >= p.mark_position) limit ${sql.lit(AVAILABLE_MAX)})) s)`
+
 interface Counted {
   product_id: string
   is_informational: boolean
@@ -20,8 +36,8 @@ interface Counted {
 }
 
 /**
- * How many licenses the next order or hold of a product could have: those in stock and those of expired holds, less what others wait for. At most
- * AVAILABLE_MAX. Of one moment; a promise only once it is held.
+ * How many licenses the next order or hold of a product could have: those in stock and those of expired holds, but for what is too old to be given, less
+ * what others wait for. At most AVAILABLE_MAX. Of one moment; a promise only once it is held.
  *
  * @throws Problem product-not-found
  */
@@ -30,12 +46,11 @@ export async function findAvailability (
 ) {
   const { rows: [row] } = await sql<Counted>`
     select f.product_id, f.is_informational, i.availability as told, p.id as pool_id, p.on_shortage, p.quantity_rule, p.low_stock_threshold,
-      (select count(*)::int from (
-        select from stock s where s.account_id = p.account_id and s.pool_id = p.id and s.position > coalesce((
-          select a.position from allocations a where a.account_id = p.account_id and a.pool_id = p.id order by a.position desc limit 1), 0) - ${sql.lit(MARK_WINDOW)}
-        limit ${sql.lit(AVAILABLE_MAX)}) s)
+      case when p.dated_from is null then ${PLAIN} else ${DATED} end
       + (select count(*)::int from (
-        select from held_licenses h where h.account_id = p.account_id and h.pool_id = p.id and h.expires_at <= now() limit ${sql.lit(AVAILABLE_MAX)}) h) as free,
+        select from held_licenses h where h.account_id = p.account_id and h.pool_id = p.id and h.expires_at <= now() and (p.dated_from is null or exists (
+          select from licenses l where l.account_id = h.account_id and l.id = h.license_id and (l.expires_at is null or l.expires_at > ${FIT_AFTER})))
+        limit ${sql.lit(AVAILABLE_MAX)}) h) as free,
       (select coalesce(sum(missing), 0)::int from (
         select missing from backorders b where b.account_id = p.account_id and b.pool_id = p.id order by b.queue limit ${sql.lit(2 * AVAILABLE_MAX)}) b) as waiting
     from product_refs f

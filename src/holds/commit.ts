@@ -15,7 +15,8 @@ interface Commitment {
 }
 
 /**
- * Gives the licenses of a hold to the order that names it, pool by pool, and puts the rest back. Returns what each line got. A hold that is unknown, of
+ * Gives the licenses of a hold to the order that names it, pool by pool, and puts the rest back, with what has expired meanwhile or lasts shorter than its
+ * pool demands now. Returns what each line got. A hold that is unknown, of
  * another mode or over gives nothing, which is recorded: the order is paid, and is served like any other.
  *
  * The caller holds the pools of the hold and of the lines by lockPools and has claimed expired holds by reclaimExpired; it brings statuses
@@ -38,8 +39,12 @@ export async function commitHold (
         with ordinality as l (id, pool_id, slots, number)
       cross join lateral generate_series(1, l.slots) as unit
     ), held as materialized (
-      select license_id, pool_id, position, row_number() over (partition by pool_id order by line_number, position) as nth
-      from held_licenses where account_id = ${account_id} and hold_id = ${hold_id}
+      select h.license_id, h.pool_id, h.position, row_number() over (partition by h.pool_id order by h.line_number, h.position) as nth
+      from held_licenses h
+      join pools p on p.account_id = h.account_id and p.id = h.pool_id
+      join licenses l on l.account_id = h.account_id and l.id = h.license_id
+      where h.account_id = ${account_id} and h.hold_id = ${hold_id}
+        and (l.expires_at is null or l.expires_at > statement_timestamp() + p.min_remaining_days * interval '24 hours')
     ), given as materialized (
       select * from wanted join held using (pool_id, nth)
     ), left_hold as (

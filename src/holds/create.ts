@@ -3,13 +3,14 @@ import type { Static } from 'typebox'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { newId } from '../ids.js'
-import { lockPools } from '../licenses/fill.js'
+import { lockPools, type LockedPool } from '../licenses/fill.js'
+import { pickDated } from '../licenses/pick-dated.js'
 import { routeLines, type RoutedLine } from '../pools/route-lines.js'
 import { Problem } from '../problems.js'
 import { reclaimExpired } from './reclaim.js'
 import { releaseHold } from './release.js'
 import type { NewHold } from './schema.js'
-import { takeForHold } from './take.js'
+import { takeForHold, type PickedStock } from './take.js'
 
 /** Licenses of one hold: as many as a line of an order may have. */
 const LICENSES_MAX = 10_000
@@ -110,10 +111,25 @@ async function takeAll (trx: Transaction<Database>, { account_id, lines }: Hold,
   if ((await takeForHold(trx, account_id, id, { careful: false })).length === 0) return
   await sql`rollback to savepoint take_for_hold`.execute(trx)
   const pool_ids = [...new Set(lines.map((line) => line.pool_id))]
-  await lockPools(trx, account_id, pool_ids)
+  const pools = await lockPools(trx, account_id, pool_ids)
   await reclaimExpired(trx, account_id, pool_ids)
-  const short = new Set(await takeForHold(trx, account_id, id, { careful: true }))
+  const dated = await pickAllDated(trx, { account_id, id, lines, pools })
+  const short = new Set(await takeForHold(trx, account_id, id, { careful: true, dated }))
   if (short.size === 0) return
   const product_ids = [...new Set(lines.filter((line) => short.has(line.pool_id)).map((line) => line.product_id))]
   throw new Problem('out-of-stock', { detail: `too few licenses are free for ${product_ids.join(', ')}; nothing is held`, params: { product_ids, pool_ids: [...short] } })
+}
+
+/** Of the pools in which licenses expire: what will be fit to be given for as long as the hold lasts. */
+async function pickAllDated (
+  trx: Transaction<Database>, { account_id, id, lines, pools }: Pick<Hold, 'account_id' | 'lines'> & { id: string, pools: ReadonlyMap<string, LockedPool> }
+): Promise<PickedStock[]> {
+  const picked: PickedStock[] = []
+  const from = sql<Date>`(select expires_at from holds where account_id = ${account_id} and id = ${id})`
+  for (const [pool_id, { is_dated, pick }] of pools) {
+    if (!is_dated) continue
+    const wanted = licensesOf(lines.filter((line) => line.pool_id === pool_id))
+    for (const row of await pickDated(trx, { account_id, pool_id, pick, wanted, from })) picked.push({ pool_id, ...row })
+  }
+  return picked
 }

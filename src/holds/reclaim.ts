@@ -2,7 +2,7 @@ import { sql, type Kysely, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { fillPool, lockPools } from '../licenses/fill.js'
-import type { PoolId } from '../licenses/reshelve.js'
+import type { PoolId } from '../licenses/pick-dated.js'
 import { putBack } from './put-back.js'
 
 /** The pools of which expired holds still have something. */

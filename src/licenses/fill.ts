@@ -1,18 +1,22 @@
-import { sql, type Transaction } from 'kysely'
+import { sql, type RawBuilder, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { refreshFulfillment } from './fulfillment.js'
+import { pickDated, type Pick, type PoolId } from './pick-dated.js'
 
 /** Lines served by one statement: bounds its memory; the loop goes on while the queue moves. */
 const LINES_PER_STATEMENT = 500
 
+/** What decides what a pool gives. `is_dated`: its licenses may expire, and are taken by {@link pickDated} alone. */
+export interface LockedPool { on_shortage: string, pick: Pick, is_dated: boolean }
+
 /**
- * Locks pools in the order of their ids, as whoever adds stock or writes a backorder must, and returns the policy of each: read before,
- * it may have been changed. NO KEY: a plain FOR UPDATE would block the foreign-key checks of others.
+ * Locks pools in the order of their ids, as whoever adds stock or writes a backorder must, and returns the rules of each: read before,
+ * they may have been changed. NO KEY: a plain FOR UPDATE would block the foreign-key checks of others.
  */
-export async function lockPools (trx: Transaction<Database>, account_id: string, pool_ids: readonly string[]): Promise<Map<string, string>> {
-  const pools = await trx.selectFrom('pools').select(['id', 'on_shortage']).where('account_id', '=', account_id).where('id', 'in', [...new Set(pool_ids)])
-    .orderBy('id').forNoKeyUpdate().execute()
-  return new Map(pools.map((pool) => [pool.id, pool.on_shortage]))
+export async function lockPools (trx: Transaction<Database>, account_id: string, pool_ids: readonly string[]): Promise<Map<string, LockedPool>> {
+  const pools = await trx.selectFrom('pools').select(['id', 'on_shortage', 'pick', sql<boolean>`dated_from is not null`.as('is_dated')])
+    .where('account_id', '=', account_id).where('id', 'in', [...new Set(pool_ids)]).orderBy('id').forNoKeyUpdate().$narrowType<{ pick: Pick }>().execute()
+  return new Map(pools.map(({ id, ...rules }) => [id, rules]))
 }
 
 /**
@@ -24,11 +28,12 @@ export async function lockPools (trx: Transaction<Database>, account_id: string,
 export async function fillPool (
   trx: Transaction<Database>, account_id: string, pool_id: string, reason: 'order' | 'backorder' | 'replacement' = 'backorder'
 ): Promise<{ allocated: number }> {
-  await lockPools(trx, account_id, [pool_id])
+  const pool = (await lockPools(trx, account_id, [pool_id])).get(pool_id)
   const orders = new Set<string>()
   let allocated = 0
   for (let served = LINES_PER_STATEMENT; served >= LINES_PER_STATEMENT;) {
-    const { rows } = await serveHead(trx, account_id, pool_id, reason)
+    const picked = pool?.is_dated === true ? await pickForHead(trx, { account_id, pool_id }, pool.pick) : pickPlain(account_id, pool_id)
+    const { rows } = await serveHead(trx, { account_id, pool_id, reason, picked })
     for (const row of rows) orders.add(row.order_id)
     allocated += rows.reduce((sum, row) => sum + row.taken, 0)
     served = rows.filter((row) => row.whole).length
@@ -37,13 +42,30 @@ export async function fillPool (
   return { allocated }
 }
 
+/** What the head of the queue wants, `queue`, from stock that never expires: rows of position, license_id and nth. */
+const pickPlain = (account_id: string, pool_id: string): RawBuilder<unknown> => sql`
+  select position, license_id, row_number() over (order by position) as nth
+  from (select position, license_id from stock where account_id = ${account_id} and pool_id = ${pool_id}
+        order by position limit (select max(upto) from queue) for update) s`
+
+/** The same of a pool with expiries, picked before. */
+async function pickForHead (trx: Transaction<Database>, pool: PoolId, pick: Pick): Promise<RawBuilder<unknown>> {
+  const { rows: [head] } = await sql<{ wanted: number }>`
+    select coalesce(sum(missing), 0)::int as wanted from (
+      select missing from backorders where account_id = ${pool.account_id} and pool_id = ${pool.pool_id} order by queue limit ${sql.lit(LINES_PER_STATEMENT)}) b`.execute(trx)
+  const picked = await pickDated(trx, { ...pool, pick, wanted: head?.wanted ?? 0 })
+  return sql`
+    select * from unnest(${picked.map((row) => row.position)}::bigint[], ${picked.map((row) => row.license_id)}::text[]) with ordinality as s (position, license_id, nth)`
+}
+
 interface Served { order_id: string, taken: number, whole: boolean }
+interface Head extends PoolId { reason: string, picked: RawBuilder<unknown> }
 
 /**
  * One row per line that got something: how many licenses, and whether it has all now. Rows are found again by
  * `= any(array(…))`, an index look-up whatever the planner believes of the tables' sizes. Division by zero: rows vanished under the lock.
  */
-async function serveHead (trx: Transaction<Database>, account_id: string, pool_id: string, reason: string): Promise<{ rows: Served[] }> {
+async function serveHead (trx: Transaction<Database>, { account_id, pool_id, reason, picked }: Head): Promise<{ rows: Served[] }> {
   return sql<Served>`
     with pool as materialized (
       select on_shortage = 'partial' as partial from pools where account_id = ${account_id} and id = ${pool_id}
@@ -51,10 +73,7 @@ async function serveHead (trx: Transaction<Database>, account_id: string, pool_i
       select b.*, sum(missing) over (order by queue) as upto
       from (select queue, order_id, line_item_id, missing from backorders
             where account_id = ${account_id} and pool_id = ${pool_id} order by queue limit ${sql.lit(LINES_PER_STATEMENT)}) b
-    ), picked as materialized (
-      select position, license_id, row_number() over (order by position) as nth
-      from (select position, license_id from stock where account_id = ${account_id} and pool_id = ${pool_id}
-            order by position limit (select max(upto) from queue) for update) s
+    ), picked as materialized (${picked}
     ), served as materialized (
       select q.*, case when q.upto <= p.available then q.missing when pool.partial then greatest(0, p.available - (q.upto - q.missing)) else 0 end as taken
       from queue q cross join pool cross join (select count(*) as available from picked) p

@@ -3,15 +3,15 @@ import { isUtf8 } from 'node:buffer'
 /** The longest license, in bytes of UTF-8. */
 export const KEY_BYTES_MAX = 4096
 
-/** One line of a file on its way in: a key, byte for byte, or why there is none. Lines count from 1. */
-export type LoadLine = { line: number, key: Buffer } | { line: number, reason: string }
+/** One line of a file on its way in: a key, byte for byte, or why there is none. Lines count from 1. No `expires_at`: that of its load. */
+export type LoadLine = { line: number, key: Buffer, expires_at?: Date | undefined } | { line: number, reason: string }
 
 export const TOO_LONG = `it is longer than ${KEY_BYTES_MAX} bytes`
 
 /** The line, kept or refused. Nothing is ever repaired: a key comes back byte for byte, or was never taken. */
-export function toLoadLine (line: number, key: Buffer): LoadLine {
-  const reason = whyNoKey(key)
-  return reason === undefined ? { line, key } : { line, reason }
+export function toLoadLine (line: number, key: Buffer, expiry: { expires_at?: Date | undefined, reason?: string } = {}): LoadLine {
+  const reason = whyNoKey(key) ?? expiry.reason
+  return reason === undefined ? { line, key, expires_at: expiry.expires_at } : { line, reason }
 }
 
 /** Spaces and tabs alone: no license. */

@@ -8,6 +8,7 @@ import { newId } from '../ids.js'
 import { Problem } from '../problems.js'
 import type { Keyring } from '../sealing.js'
 import { dropStaging } from './drop-staging.js'
+import { expiryOfLine } from './expiry.js'
 import { findBatch } from './find-batch.js'
 import type { LoadLine } from './key-rules.js'
 import { DryRun, MergeBusy, mergeBatch, type LoadReport } from './merge.js'
@@ -39,6 +40,8 @@ export interface Load {
   source?: string | undefined
   /** the API key, or 'cli' */
   created_by: string
+  /** of lines that do not say until when they are good; a text as {@link readExpiry} reads it */
+  expires_at?: string | undefined
   /** all or nothing: one refused or duplicate line refuses the load */
   strict?: boolean
   /** finds out and changes nothing */
@@ -55,6 +58,7 @@ export interface Load {
  * Loads a file of licenses into a pool, in constant memory: sealed and staged while it comes in, then merged in one short
  * transaction. Until that commits the pool has nothing of it, and whatever fails leaves nothing. Call {@link wakeWorker} afterwards.
  *
+ * @throws Problem validation-failed  `expires_at` is no moment to come
  * @throws Problem pool-not-found, load-refused, load-interrupted, and what the readers of the formats throw
  * @throws Problem unavailable  other loads of the account kept it waiting for 5 minutes
  */
@@ -76,8 +80,10 @@ export async function loadLicenses (load: Load): Promise<LoadReport> {
 }
 
 /** The row that shows the load alive while it is staged. One statement, its own transaction. */
-async function beginBatch ({ db, account_id, pool_id, source, created_by }: Load): Promise<StagedBatch> {
+async function beginBatch ({ db, account_id, pool_id, source, created_by, expires_at }: Load): Promise<StagedBatch> {
   const batch_id = newId('BA')
+  const expiry = expiryOfLine(expires_at, new Date())
+  if (expiry.reason !== undefined) throw new Problem('validation-failed', { errors: [`querystring.expires_at: ${expiry.reason.replace('its expires_at ', '')}`] })
   const { rows: [pool] } = await sql<{ mode: string }>`
     with pool as (select id, mode from pools where account_id = ${account_id} and id = ${pool_id}),
     batch as (
@@ -86,7 +92,7 @@ async function beginBatch ({ db, account_id, pool_id, source, created_by }: Load
     )
     select mode from pool`.execute(db)
   if (pool === undefined) throw new Problem('pool-not-found')
-  return { account_id, batch_id, pool_id, mode: pool.mode }
+  return { account_id, batch_id, pool_id, mode: pool.mode, expires_at: expiry.expires_at }
 }
 
 async function * hashed (bytes: AsyncIterable<Buffer>, hash: Hash): AsyncGenerator<Buffer> {

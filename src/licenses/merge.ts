@@ -3,6 +3,7 @@ import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { Problem } from '../problems.js'
 import { fillPool } from './fill.js'
+import { markBefore } from './restock.js'
 import { LISTED_MAX, type ReportLine, type Staged, type StagedBatch } from './stage.js'
 
 /** One statement of a merge handles about so many licenses, and so stays far below statement_timeout. */
@@ -64,7 +65,7 @@ export async function mergeBatch (trx: Transaction<Database>, batch: StagedBatch
   if (loaded > 0 && options.withdrawn_for !== undefined) {
     await addWithdrawn(trx, batch, options.withdrawn_for, options.actor)
   } else if (loaded > 0) {
-    await addStock(trx, batch, staged.last_line)
+    await addStock(trx, batch, staged)
     await fillPool(trx, batch.account_id, batch.pool_id)
   }
   await closeBatch(trx, batch, report, options)
@@ -97,8 +98,8 @@ async function addLicenses (trx: Transaction<Database>, batch: StagedBatch, stag
   let loaded = 0
   for (const { from, to } of slices(staged)) {
     const { numAffectedRows } = await sql`
-      insert into licenses (account_id, id, pool_id, batch_id, line, mode, fingerprint, sealed)
-      select ${account_id}, license_id, ${pool_id}, ${batch_id}, line, ${mode}, fingerprint, sealed from staged_licenses
+      insert into licenses (account_id, id, pool_id, batch_id, line, mode, fingerprint, sealed, expires_at)
+      select ${account_id}, license_id, ${pool_id}, ${batch_id}, line, ${mode}, fingerprint, sealed, expires_at from staged_licenses
       where account_id = ${account_id} and batch_id = ${batch_id} and fingerprint >= ${from} and (${to}::bytea is null or fingerprint < ${to})
       order by fingerprint, line
       on conflict on constraint licenses_no_duplicate do nothing`.execute(trx)
@@ -131,15 +132,21 @@ async function dropDuplicates (trx: Transaction<Database>, batch: StagedBatch, s
   return rows.map(({ line, held_since }) => ({ line, reason: held_since === null ? 'the account has it already' : `it repeats line ${held_since}` }))
 }
 
-/** The lock on the pool row, until commit, keeps positions in the order of commits: a later one never hides behind the mark. */
-async function addStock (trx: Transaction<Database>, { account_id, batch_id, pool_id }: StagedBatch, last_line: number): Promise<void> {
-  const { next_position } = await trx.updateTable('pools').set({ next_position: sql`next_position + ${last_line}::int` })
-    .where('account_id', '=', account_id).where('id', '=', pool_id).returning('next_position').executeTakeFirstOrThrow()
-  const base = BigInt(next_position) - BigInt(last_line) - 1n
+/**
+ * The lock on the pool row, until commit, keeps positions in the order of commits: a later one never hides behind the mark. The first license that
+ * expires makes the pool one of those whose takes go the careful way.
+ */
+async function addStock (trx: Transaction<Database>, { account_id, batch_id, pool_id }: StagedBatch, { last_line, soonest }: Staged): Promise<void> {
+  const { rows: [pool] } = await sql<{ base: string, is_dated: boolean }>`
+    update pools p set next_position = next_position + ${last_line}::int,
+      dated_from = case when ${soonest}::timestamptz is null then dated_from else coalesce(dated_from, next_position) end, ${markBefore(sql`${soonest}::timestamptz`)}
+    where account_id = ${account_id} and id = ${pool_id} returning next_position - ${last_line}::int - 1 as base, dated_from is not null as is_dated`.execute(trx)
+  if (pool === undefined) throw new Problem('pool-not-found')
+  const expires_at = pool.is_dated ? sql`coalesce(expires_at, 'infinity')` : sql`null`
   for (let after = 0; after < last_line; after += SLICE_LICENSES) {
     await sql`
-      insert into stock (account_id, pool_id, position, license_id)
-      select ${account_id}, ${pool_id}, ${base}::bigint + line, license_id from staged_licenses
+      insert into stock (account_id, pool_id, position, license_id, expires_at)
+      select ${account_id}, ${pool_id}, ${pool.base}::bigint + line, license_id, ${expires_at} from staged_licenses
       where account_id = ${account_id} and batch_id = ${batch_id} and line > ${after} and line <= ${after + SLICE_LICENSES}
       order by line`.execute(trx)
   }

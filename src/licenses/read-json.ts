@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { Problem } from '../problems.js'
+import { expiryOfLine } from './expiry.js'
 import { isBlank, toLoadLine, type LoadLine } from './key-rules.js'
 
 /** A JSON document has to be held whole; larger loads go as text. */
@@ -9,14 +10,15 @@ const LINES_PER_YIELD = 500
 const LONE_SURROGATE = /\p{Surrogate}/u
 
 /**
- * The licenses of `{"licenses": ["…", …]}`; the place in the list, from 1, is the line.
+ * The licenses of `{"licenses": ["…", {"key": "…", "expires_at": "…"}, …]}`; the place in the list, from 1, is the line.
  *
  * @throws Problem payload-too-large, malformed-json, validation-failed
  */
 export async function * readJson (bytes: AsyncIterable<Buffer>): AsyncGenerator<LoadLine[]> {
   const licenses = licensesOf(parseJson(await collect(bytes)))
+  const now = new Date()
   for (let start = 0; start < licenses.length; start += LINES_PER_YIELD) {
-    yield licenses.slice(start, start + LINES_PER_YIELD).map((license, i) => readLicense(start + i + 1, license))
+    yield licenses.slice(start, start + LINES_PER_YIELD).map((license, i) => readLicense(start + i + 1, license, now))
   }
 }
 
@@ -47,14 +49,27 @@ function licensesOf (document: unknown): unknown[] {
   }
   const { licenses, ...others } = document as Record<string, unknown>
   const errors = Object.keys(others).map((name) => `body.${name.slice(0, 100)}: is not a known field`)
-  if (!Array.isArray(licenses)) errors.unshift('body.licenses: must be a list of texts')
+  if (!Array.isArray(licenses)) errors.unshift('body.licenses: must be a list of texts, or of objects with "key" and "expires_at"')
   if (errors.length > 0) throw new Problem('validation-failed', { errors: errors.slice(0, 20) })
   return licenses as unknown[]
 }
 
-function readLicense (line: number, license: unknown): LoadLine {
-  if (typeof license !== 'string') return { line, reason: 'it is not a text' }
-  if (LONE_SURROGATE.test(license)) return { line, reason: 'it holds half of a surrogate pair' }
-  const key = Buffer.from(license)
-  return isBlank(key) ? { line, reason: 'it is empty' } : toLoadLine(line, key)
+function readLicense (line: number, license: unknown, now: Date): LoadLine {
+  if (typeof license === 'object' && license !== null && !Array.isArray(license)) return readDated(line, license, now)
+  return typeof license === 'string' ? readKey(line, license) : { line, reason: 'it is neither a text nor an object with "key"' }
+}
+
+function readDated (line: number, license: object, now: Date): LoadLine {
+  const { key, expires_at = null, ...others } = license as Record<string, unknown>
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined) return { line, reason: `its field ${unknown.slice(0, 100)} is not known` }
+  if (typeof key !== 'string') return { line, reason: 'its key is not a text' }
+  if (expires_at !== null && typeof expires_at !== 'string') return { line, reason: 'its expires_at is not a text' }
+  return readKey(line, key, expiryOfLine(expires_at ?? undefined, now))
+}
+
+function readKey (line: number, text: string, expiry: ReturnType<typeof expiryOfLine> = {}): LoadLine {
+  if (LONE_SURROGATE.test(text)) return { line, reason: 'it holds half of a surrogate pair' }
+  const key = Buffer.from(text)
+  return isBlank(key) ? { line, reason: 'it is empty' } : toLoadLine(line, key, expiry)
 }

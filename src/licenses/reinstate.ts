@@ -4,9 +4,9 @@ import type { Database } from '../database/connect.js'
 interface Reinstatement { account_id: string, order_id: string, slots: ReadonlyArray<{ line_item_id: string, unit: number }>, actor: string | null }
 
 /**
- * Gives slots that are open again the very license that each held last: one that was revoked is in force again, at a new position and as seen as it was;
- * one that was released is taken, if it is in stock still. A slot of which neither is so, or whose license was found bad, stays empty. The caller
- * holds the pools by lockPools.
+ * Gives slots that are open again the very license that each held last: one that was revoked is in force again, at a new position and as seen as it was,
+ * expired or not; one that was released is taken, if it is in stock still and its pool may give it still. A slot of which neither is so, or whose license
+ * was found bad, stays empty. The caller holds the pools by lockPools.
  */
 export async function reinstateLicenses (trx: Transaction<Database>, { account_id, order_id, slots, actor }: Reinstatement): Promise<void> {
   if (slots.length === 0) return
@@ -30,7 +30,9 @@ export async function reinstateLicenses (trx: Transaction<Database>, { account_i
       returning p.id as pool_id, p.next_position - r.count as position
     ), retaken as materialized (
       delete from stock s using last l
-      where l.ended_as = 'released' and s.account_id = ${account_id} and s.license_id = l.license_id
+      where l.ended_as = 'released' and s.account_id = ${account_id} and s.license_id = l.license_id and (
+        s.expires_at is null or s.expires_at > statement_timestamp() + interval '24 hours' * (
+          select p.min_remaining_days from pools p where p.account_id = ${account_id} and p.id = s.pool_id))
       returning l.line_item_id, l.unit, s.pool_id, s.position, s.license_id
     ), given as (
       insert into allocations (account_id, pool_id, position, license_id, order_id, line_item_id, unit, allocated_at)

@@ -12,17 +12,19 @@ interface Reveal { account_id: string, license_id: string, actor: string }
  *
  * @throws Problem license-not-found
  */
-export async function revealLicense (trx: Transaction<Database>, keyring: Keyring, reveal: Reveal): Promise<string> {
+export async function revealLicense (
+  trx: Transaction<Database>, keyring: Keyring, reveal: Reveal
+): Promise<{ id: string, key: string, expires_at: Date | null }> {
   const { account_id, license_id, actor } = reveal
   const allocation = await trx.selectFrom('allocations').select('order_id')
     .where('account_id', '=', account_id).where('license_id', '=', license_id).where('ended_as', 'is', null)
     .forUpdate().executeTakeFirst()
-  const license = await trx.selectFrom('licenses').select(['pool_id', 'sealed'])
+  const license = await trx.selectFrom('licenses').select(['pool_id', 'sealed', 'expires_at'])
     .where('account_id', '=', account_id).where('id', '=', license_id).executeTakeFirst()
   if (license === undefined) throw new Problem('license-not-found')
   const key = open(keyring, [account_id, license.pool_id, license_id], license.sealed)
   await trx.insertInto('license_sightings').values({ account_id, license_id, how: 'revealed', seen_by: actor, seen_at: sql<Date>`clock_timestamp()` }).execute()
   const data = allocation === undefined ? {} : { order_id: allocation.order_id }
   await recordEvent(trx, { account_id, type: 'license.revealed', subject_id: license_id, actor, data })
-  return key.toString()
+  return { id: license_id, key: key.toString(), expires_at: license.expires_at }
 }

@@ -144,9 +144,9 @@ export const licenseRoutes: FastifyPluginAsyncTypebox = async (app) => {
       response: { 200: ref(schema.RevealedLicense), 404: problem('license-not-found') },
     },
   }, async ({ account, params: { id } }, reply) => {
-    const key = await inTransaction(app.db, (trx) =>
+    const revealed = await inTransaction(app.db, (trx) =>
       revealLicense(trx, app.keyring, { account_id: account.id, license_id: id, actor: account.key_id }))
-    return reply.header('cache-control', 'no-store').send({ id, key })
+    return reply.header('cache-control', 'no-store').send(revealed)
   })
 
   app.post('/licenses/:id/withdraw', {

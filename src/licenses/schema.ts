@@ -26,6 +26,9 @@ const reportLists = {
 export const LoadQuery = Type.Object({
   dry_run: Type.Optional(Type.Boolean({ default: false, description: 'Finds out what would happen and changes nothing; answers 200 with `batch_id` null' })),
   strict: Type.Optional(Type.Boolean({ default: false, description: 'All or nothing: one rejected or duplicate line refuses the load (`load-refused`, with the report in `params`)' })),
+  expires_at: Type.Optional(Type.String({
+    minLength: 10, maxLength: 40, description: 'Until when the licenses are good whose line does not say so itself: a date, which means its end in UTC, or a moment with its offset', examples: ['2099-12-31'],
+  })),
   source: Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: "The file's or supplier's name, kept with the batch", examples: ['supplier-2026-01.txt'] })),
 }, { additionalProperties: false })
 
@@ -43,20 +46,28 @@ export const LoadReport = Type.Object({
   }],
 })
 
+const loadedKey = { type: 'string', minLength: 1, maxLength: 4096 }
+const loadedLicense = {
+  type: 'object',
+  required: ['key'],
+  additionalProperties: false,
+  properties: { key: loadedKey, expires_at: { type: ['string', 'null'], description: 'A date, which means its end in UTC, or a moment with its offset', examples: ['2099-12-31'] } },
+}
+
 /** What the three content types of a load look like. For the API reference only: the route reads the bytes itself. */
 export const loadBody = {
   content: {
     'text/plain': { schema: { type: 'string', description: 'One license per line, UTF-8, LF or CRLF; any size' }, example: 'ABCD-EFGH-IJKL-0001\nABCD-EFGH-IJKL-0002\n' },
-    'text/csv': { schema: { type: 'string', description: 'A header row with a column `license` or `key`, commas between columns' }, example: 'license,note\nABCD-EFGH-IJKL-0001,first\n' },
+    'text/csv': { schema: { type: 'string', description: 'A header row with a column `license` or `key`, and `expires_at` if they expire; commas between columns' }, example: 'license,expires_at\nABCD-EFGH-IJKL-0001,2099-12-31\n' },
     'application/json': {
       schema: {
         type: 'object',
         required: ['licenses'],
         additionalProperties: false,
         description: 'At most 16 MiB',
-        properties: { licenses: { type: 'array', items: { type: 'string', minLength: 1, maxLength: 4096 } } },
+        properties: { licenses: { type: 'array', items: { oneOf: [loadedKey, loadedLicense] } } },
       },
-      example: { licenses: ['ABCD-EFGH-IJKL-0001', 'ABCD-EFGH-IJKL-0002'] },
+      example: { licenses: ['ABCD-EFGH-IJKL-0001', { key: 'ABCD-EFGH-IJKL-0002', expires_at: '2099-12-31' }] },
     },
   },
 }
@@ -75,6 +86,8 @@ const batchFields = {
 export const BatchSummary = Type.Object(batchFields, { $id: 'BatchSummary', description: 'One load of licenses' })
 export const Batch = Type.Object({ ...batchFields, ...reportLists }, { $id: 'Batch', description: 'One load of licenses, with its report' })
 
+const Expiry = NullableMoment({ description: 'Until when it is good, as it was loaded; null: it never expires' })
+
 export const License = Type.Object({
   id: Type.String({ examples: [LICENSE_ID] }),
   pool_id: Type.String({ examples: [POOL_ID] }),
@@ -82,11 +95,12 @@ export const License = Type.Object({
   line: Type.Integer({ description: 'Its line in the file' }),
   mode: OneOf(['live', 'test'], { examples: ['live'] }),
   masked: Type.String({ description: 'The key with its middle hidden; a short one is hidden whole', examples: ['ABCD-…-7F'] }),
-  state: OneOf(LICENSE_STATES, { examples: ['allocated'] }),
+  state: OneOf(LICENSE_STATES, { description: 'expired: unsold and too old to be given', examples: ['allocated'] }),
   order_id: Nullable(Type.String({ description: 'Who holds it, or held it when it was revoked', examples: [ORDER_ID] })),
   line_item_id: Nullable(Type.String()),
   unit: Nullable(Type.Integer({ description: 'Which unit of the line, from 1' })),
   allocated_at: NullableMoment(),
+  expires_at: Expiry,
   replaces: Nullable(Type.String({ description: 'The bad license in whose place it came' })),
   replaced_by: Nullable(Type.String({ description: 'The license that came in its place' })),
   created_at: Moment(),
@@ -95,6 +109,7 @@ export const License = Type.Object({
 export const RevealedLicense = Type.Object({
   id: Type.String({ examples: [LICENSE_ID] }),
   key: Type.String({ description: 'Byte for byte as it was loaded', examples: ['ABCD-EFGH-IJKL-007F'] }),
+  expires_at: Expiry,
 }, { $id: 'RevealedLicense' })
 
 export const NewWithdrawal = Strict({ reason: Type.String({ minLength: 1, maxLength: 500, description: 'Kept with the license', examples: ['recalled by the supplier'] }) })
@@ -109,6 +124,7 @@ export const licenseFields = rqlFields({
   order_id: { type: 'text', column: 'l.order_id', example: ORDER_ID },
   line_item_id: { type: 'text', column: 'l.line_item_id' },
   allocated_at: { type: 'timestamp', column: 'l.allocated_at' },
+  expires_at: { type: 'timestamp', column: 'l.expires_at', ordering: true },
   created_at: { type: 'timestamp', column: 'l.created_at', aliases: ['created'], ordering: true },
 })
 

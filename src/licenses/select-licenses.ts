@@ -5,7 +5,7 @@ import { open, type Keyring } from '../sealing.js'
 import { chainOf, type Chain } from './chain.js'
 import { maskKey } from './mask.js'
 
-export const LICENSE_STATES = ['available', 'held', 'allocated', 'revoked', 'withdrawn'] as const
+export const LICENSE_STATES = ['available', 'held', 'allocated', 'revoked', 'expired', 'withdrawn'] as const
 
 interface LicenseRow extends Chain {
   id: string
@@ -19,18 +19,25 @@ interface LicenseRow extends Chain {
   line_item_id: string | null
   unit: number | null
   allocated_at: Date | null
+  expires_at: Date | null
   created_at: Date
 }
 
-/** The licenses of an account with their state: a table `l` to filter, order and page. */
+/**
+ * The licenses of an account with their state: a table `l` to filter, order and page. Stock that is too old to be given is expired, whether or not it has left
+ * stock yet, as in the counts of its pool.
+ */
 export function selectLicenses (db: Reader, account_id: string): SelectQueryBuilder<{ l: LicenseRow }, 'l', LicenseRow> {
   const licenses = sql<LicenseRow>`(
-    select l.id, l.pool_id, l.batch_id, l.line, l.mode, l.sealed, l.created_at, a.order_id, a.line_item_id, a.unit, a.allocated_at, ${chainOf('l')},
-      case when w.license_id is not null then 'withdrawn' when s.license_id is not null then 'available' when h.license_id is not null then 'held'
+    select l.id, l.pool_id, l.batch_id, l.line, l.mode, l.sealed, l.expires_at, l.created_at, a.order_id, a.line_item_id, a.unit, a.allocated_at, ${chainOf('l')},
+      case when w.license_id is not null then 'withdrawn' when x.license_id is not null or s.expires_at <= statement_timestamp() + p.min_remaining_days * interval '24 hours' then 'expired'
+        when s.license_id is not null then 'available' when h.license_id is not null then 'held'
         when a.ended_as = 'revoked' then 'revoked' else 'allocated' end as state
     from licenses l
     left join withdrawals w on w.account_id = l.account_id and w.license_id = l.id
     left join stock s on s.account_id = l.account_id and s.license_id = l.id
+    left join pools p on p.account_id = s.account_id and p.id = s.pool_id
+    left join expirations x on x.account_id = l.account_id and x.license_id = l.id
     left join held_licenses h on h.account_id = l.account_id and h.license_id = l.id
     left join allocations a on a.account_id = l.account_id and a.license_id = l.id and (a.ended_as is null or a.ended_as = 'revoked')
     where l.account_id = ${account_id})`.as<'l'>('l')

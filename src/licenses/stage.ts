@@ -16,11 +16,11 @@ const LINES_PER_TURN = 250
 export const LISTED_MAX = 1000
 const FINGERPRINT_BYTES = 32
 
-/** Where the lines go, and under which rules they are sealed and compared. */
-export interface StagedBatch { account_id: string, batch_id: string, pool_id: string, mode: string }
+/** Where the lines go, and under which rules they are sealed and compared. `expires_at`: of lines that say none. */
+export interface StagedBatch { account_id: string, batch_id: string, pool_id: string, mode: string, expires_at?: Date | undefined }
 export interface ReportLine { line: number, reason: string }
-/** What was written to staging: how many licenses, the last line seen, and what was refused. */
-export interface Staged { staged: number, last_line: number, rejected_count: number, rejected: ReportLine[] }
+/** What was written to staging: how many licenses, when the first of them expires if one does, the last line seen, and what was refused. */
+export interface Staged { staged: number, soonest: Date | null, last_line: number, rejected_count: number, rejected: ReportLine[] }
 
 interface Chunk {
   lines: number[]
@@ -28,12 +28,14 @@ interface Chunk {
   lengths: number[]
   fingerprints: Buffer[]
   sealed: Buffer[]
+  /** null: never */
+  expiries: Array<string | null>
   /** sealed, in all */
   bytes: number
   begun_at: number
 }
 const newChunk = (): Chunk =>
-  ({ lines: [], ids: [], lengths: [], fingerprints: [], sealed: [], bytes: 0, begun_at: Date.now() })
+  ({ lines: [], ids: [], lengths: [], fingerprints: [], sealed: [], expiries: [], bytes: 0, begun_at: Date.now() })
 
 /**
  * Seals the lines and writes them to the batch's staging, a chunk at a time, each its own short transaction: no snapshot
@@ -59,7 +61,7 @@ export async function stageLines (
 }
 
 class Staging {
-  readonly result: Staged = { staged: 0, last_line: 0, rejected_count: 0, rejected: [] }
+  readonly result: Staged = { staged: 0, soonest: null, last_line: 0, rejected_count: 0, rejected: [] }
   writing: Promise<void> = Promise.resolve()
   #chunk = newChunk()
   readonly #db: Kysely<Database>
@@ -75,7 +77,7 @@ class Staging {
   async take (lines: LoadLine[]): Promise<void> {
     for (const [i, line] of lines.entries()) {
       if ('reason' in line) this.#reject(line)
-      else this.#add(line.line, line.key)
+      else this.#add(line.line, line.key, line.expires_at ?? this.#batch.expires_at ?? null)
       if (this.#chunk.lines.length >= CHUNK_LINES || this.#chunk.bytes >= CHUNK_BYTES) await this.write()
       if (i % LINES_PER_TURN === LINES_PER_TURN - 1) await setImmediate()
     }
@@ -97,7 +99,7 @@ class Staging {
     if (this.result.rejected.length < LISTED_MAX) this.result.rejected.push(line)
   }
 
-  #add (line: number, key: Buffer): void {
+  #add (line: number, key: Buffer, expires_at: Date | null): void {
     const { account_id, pool_id, mode } = this.#batch
     const id = newId('LI')
     const sealed = seal(this.#keyring, [account_id, pool_id, id], key)
@@ -106,6 +108,8 @@ class Staging {
     this.#chunk.lengths.push(sealed.length)
     this.#chunk.fingerprints.push(fingerprint(this.#keyring, account_id, mode, key))
     this.#chunk.sealed.push(sealed)
+    this.#chunk.expiries.push(expires_at?.toISOString() ?? null)
+    if (expires_at !== null && (this.result.soonest === null || expires_at < this.result.soonest)) this.result.soonest = expires_at
     this.#chunk.bytes += sealed.length
   }
 }
@@ -117,16 +121,17 @@ class Staging {
 async function writeChunk (db: Kysely<Database>, { account_id, batch_id }: StagedBatch, chunk: Chunk): Promise<void> {
   let end = 1
   const starts = chunk.lengths.map((length) => { end += length; return end - length })
+  const expiries = chunk.expiries.some((moment) => moment !== null) ? chunk.expiries : null // none of few bytes
   const { rows: [alive] } = await sql`
     with alive as (
       update batches set touched_at = now() where account_id = ${account_id} and id = ${batch_id} and status = 'staging' returning id
     ), written as (
-      insert into staged_licenses (account_id, batch_id, line, license_id, fingerprint, sealed)
+      insert into staged_licenses (account_id, batch_id, line, license_id, fingerprint, sealed, expires_at)
       select ${account_id}, ${batch_id}, c.line, c.license_id,
         substring(${Buffer.concat(chunk.fingerprints)}::bytea from (c.nth::int - 1) * ${sql.lit(FINGERPRINT_BYTES)} + 1 for ${sql.lit(FINGERPRINT_BYTES)}),
-        substring(${Buffer.concat(chunk.sealed)}::bytea from c.start for c.length)
-      from alive, unnest(${pgArray(chunk.lines)}::int[], ${pgArray(chunk.ids)}::text[], ${pgArray(starts)}::int[], ${pgArray(chunk.lengths)}::int[])
-        with ordinality as c (line, license_id, start, length, nth)
+        substring(${Buffer.concat(chunk.sealed)}::bytea from c.start for c.length), c.expires_at
+      from alive, unnest(${pgArray(chunk.lines)}::int[], ${pgArray(chunk.ids)}::text[], ${pgArray(starts)}::int[], ${pgArray(chunk.lengths)}::int[],
+        ${expiries}::timestamptz[]) with ordinality as c (line, license_id, start, length, expires_at, nth)
     )
     select id from alive`.execute(db)
   if (alive === undefined) throw new Problem('load-interrupted')

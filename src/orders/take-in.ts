@@ -49,7 +49,8 @@ export const UNSET_LOCAL = Object.keys(SETTINGS).map((name) => `set local ${name
 /**
  * Orders that are new and whose pools have enough, placed whole: one statement, one round trip, one commit. For each
  * it writes order, lines, slots, allocations, deliveries, event rows, the payment event and the idempotency key.
- * What is not plain (known, under any name, unroutable, short, behind a backorder, or with facts that wait for it) it leaves alone and does not return.
+ * What is not plain (known, under any name, unroutable, short, behind a backorder, of a pool whose licenses expire, or with facts that wait for it) it leaves
+ * alone and does not return.
  *
  * Why it is written this way (figures in docs/decisions/0004): picked rows sit in a CTE, as a sub-select under LIMIT may be
  * planned and so locked more than once; the mark keeps the scan off the dead rows of `stock`; what is known already is found by
@@ -73,7 +74,7 @@ with asked as materialized (
 ), lines as materialized (
   select a.order_id, a.order_id || '-' || l.number as line_item_id, l.number, l.external_id, l.quantity, l.unit_amount, f.product_id,
     p.id as pool_id, case p.quantity_rule when 'line' then 1 else l.quantity end as slots,
-    p.id is null or (f.is_informational and l.pool_id is null)
+    p.id is null or p.is_dated or (f.is_informational and l.pool_id is null)
       or (select true from backorders b where b.account_id = $1 and b.pool_id = p.id order by b.queue limit 1) is not null as declined
   from asked a
   cross join lateral json_to_recordset(a.line_items) as l (number int, external_id text, product text, quantity int, unit_amount bigint, pool_id text)
@@ -84,7 +85,7 @@ with asked as materialized (
       where t.account_id = $1 and t.mode = a.mode and t.product_id in (f.product_id, '') and t.currency in (a.currency, '')
       order by t.rank limit 1)) as pool_id
     where f.product_id is not null limit 1) r on true
-  left join lateral (select p.id, p.quantity_rule from pools p where p.account_id = $1 and p.id = r.pool_id and p.mode = a.mode limit 1) p on true
+  left join lateral (select p.id, p.quantity_rule, p.dated_from is not null as is_dated from pools p where p.account_id = $1 and p.id = r.pool_id and p.mode = a.mode limit 1) p on true
 ), wanted as materialized (
   select pool_id, sum(slots) as slots from lines where not declined group by pool_id
 ), picked as materialized (

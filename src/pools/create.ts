@@ -23,10 +23,10 @@ export async function assertProducts (trx: Transaction<Database>, account_id: st
  * @throws Problem pool-route-taken
  */
 export async function createPool (trx: Transaction<Database>, account_id: string, body: Static<typeof NewPool>, actor: string): Promise<string> {
-  const { name, product_ids = [], currency = null, mode = 'live', quantity_rule = 'unit', on_shortage = 'backorder', low_stock_threshold = null } = body
+  const { product_ids = [], currency = null, mode = 'live', quantity_rule = 'unit', on_shortage = 'backorder', ...others } = body
   const id = newId('PL')
   await assertProducts(trx, account_id, product_ids)
-  await trx.insertInto('pools').values({ account_id, id, name, product_ids, currency, mode, quantity_rule, on_shortage, low_stock_threshold }).execute()
+  await trx.insertInto('pools').values({ account_id, id, product_ids, currency, mode, quantity_rule, on_shortage, ...others }).execute()
   await writeRoutes(trx, { account_id, id, mode, product_ids, currency })
   await recordEvent(trx, { account_id, type: 'pool.created', subject_id: id, actor })
   return id

@@ -77,7 +77,7 @@ export const poolRoutes: FastifyPluginAsyncTypebox = async (app) => {
       tags: ['pools'],
       summary: 'Change a pool',
       description: 'What is given replaces what was; the rest stays. Lines taken in before keep their pool and what they are owed; ' +
-        'another `on_shortage` counts at once for the lines that wait.',
+        'another `on_shortage`, `pick` or `min_remaining_days` counts at once for the lines that wait.',
       params: IdParams,
       body: PoolChange,
       response: { 200: ref(PoolWithStock), 404: problem('pool-not-found', 'product-not-found'), 409: problem('pool-route-taken') },

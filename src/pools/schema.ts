@@ -17,6 +17,18 @@ const on_shortage = OneOf(['backorder', 'partial', 'fail'], {
   description: '`backorder`: a line waits until it is covered whole; `partial`: it gets what there is, the rest waits; `fail`: the order is refused',
 })
 const low_stock_threshold = Nullable(Type.Integer({ minimum: 0, maximum: INTEGER_MAX, description: 'Warn when fewer licenses are available; null: never', examples: [20] }))
+const low_stock_percents = Type.Array(Type.Integer({ minimum: 1, maximum: 99 }), {
+  maxItems: 10, uniqueItems: true, description: 'Warn when so many percent, or fewer, of what there was after the last load are left, once for each load; none: never', examples: [[50, 20, 10]],
+})
+const low_stock_days = Nullable(Type.Integer({
+  minimum: 1, maximum: 365, description: 'Warn when what is available lasts fewer days than this, as it sold in the last 14 days; null: never', examples: [7],
+}))
+const pick = OneOf(['first', 'soonest'], {
+  description: 'Which license is next: `first` in the order loaded, `soonest` the one that expires first, those that never do last',
+})
+const min_remaining_days = Type.Integer({
+  minimum: 0, maximum: 36_500, description: 'Licenses that expire are given only if they last longer than so many days of 24 hours from then on; what expires before now is never given', examples: [30],
+})
 
 export const NewPool = Strict({
   name,
@@ -26,7 +38,11 @@ export const NewPool = Strict({
   quantity_rule: Type.Optional(quantity_rule),
   on_shortage: Type.Optional(on_shortage),
   low_stock_threshold: Type.Optional(low_stock_threshold),
-}, { description: 'Left out: mode `live`, quantity_rule `unit`, on_shortage `backorder`, common to all products, any currency' })
+  low_stock_percents: Type.Optional(low_stock_percents),
+  low_stock_days: Type.Optional(low_stock_days),
+  pick: Type.Optional(pick),
+  min_remaining_days: Type.Optional(min_remaining_days),
+}, { description: 'Left out: mode `live`, quantity_rule `unit`, on_shortage `backorder`, pick `first`, min_remaining_days 0, common to all products, any currency' })
 
 export const PoolChange = Strict({
   name: Type.Optional(name),
@@ -36,6 +52,10 @@ export const PoolChange = Strict({
   quantity_rule: Type.Optional(quantity_rule),
   on_shortage: Type.Optional(on_shortage),
   low_stock_threshold: Type.Optional(low_stock_threshold),
+  low_stock_percents: Type.Optional(low_stock_percents),
+  low_stock_days: Type.Optional(low_stock_days),
+  pick: Type.Optional(pick),
+  min_remaining_days: Type.Optional(min_remaining_days),
 }, { description: 'What is given replaces what was; the rest stays. The mode cannot be changed' })
 
 const poolFieldsOfAnswer = {
@@ -47,6 +67,10 @@ const poolFieldsOfAnswer = {
   quantity_rule,
   on_shortage,
   low_stock_threshold,
+  low_stock_percents,
+  low_stock_days,
+  pick,
+  min_remaining_days,
   created_at: Moment(),
   updated_at: Moment(),
 }
@@ -57,13 +81,14 @@ export const PoolWithStock = Type.Object({
   ...poolFieldsOfAnswer,
   stock: Type.Object({
     loaded: count('Every license ever loaded: the sum of the six below'),
-    available: count('Can be taken'),
+    available: count('Can be given now'),
     held: count('Set aside for an order that is not paid yet'),
     allocated: count('Belong to an order'),
     revoked: count('Belonged to an order, seen, and ended for good'),
-    expired: count('No longer valid, unsold'),
+    expired: count('Unsold and too old to be given'),
     withdrawn: count('Taken out unsold, for good'),
     backordered: count('Licenses that paid lines wait for'),
+    unfit: count('Of the expired: those that have not expired yet, but do not last as long as `min_remaining_days` demands. Lower it, and they are available again'),
   }, { description: 'Exact, of one moment' }),
 }, { $id: 'PoolWithStock' })
 
@@ -93,6 +118,9 @@ export const poolFields = rqlFields({
   quantity_rule: { type: 'text', values: ['unit', 'line'] },
   on_shortage: { type: 'text', values: ['backorder', 'partial', 'fail'] },
   low_stock_threshold: { type: 'integer' },
+  low_stock_days: { type: 'integer' },
+  pick: { type: 'text', values: ['first', 'soonest'] },
+  min_remaining_days: { type: 'integer' },
   created_at: { type: 'timestamp', aliases: ['created'], ordering: true },
   updated_at: { type: 'timestamp', aliases: ['updated'], ordering: true },
 }, { relations: { products: (where) => sql`exists (select from unnest(pools.product_ids) product_id where ${where})` } })

@@ -24,7 +24,7 @@ export async function foreseeRecall (db: Reader, account_id: string, batch_id: s
       select count(*)::int as n, count(distinct order_id)::int as orders from allocations
       where account_id = ${account_id} and pool_id = ${pool_id} and ended_as is null and license_id in (select id from batch)
     ), remaining as (
-      select (select count(*) from stock where account_id = ${account_id} and pool_id = ${pool_id} and license_id not in (select id from batch))
+      select (select count(*) from fit_stock where account_id = ${account_id} and pool_id = ${pool_id} and license_id not in (select id from batch))
         - (select coalesce(sum(missing), 0) from backorders where account_id = ${account_id} and pool_id = ${pool_id}) as n
     )
     select unsold.n as unsold, delivered.n as delivered, orders, greatest(remaining.n, 0)::int as left from unsold, delivered, remaining`.execute(db)

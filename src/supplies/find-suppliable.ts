@@ -14,7 +14,7 @@ export async function findSuppliable (db: Kysely<Database>): Promise<LineId[]> {
     with waiting as materialized (
       select b.account_id, b.line_item_id, b.order_id, b.missing, l.product_id, o.mode, o.customer ->> 'email' is not null as has_address,
         case p.on_shortage when 'partial' then 1 else b.missing - (
-          select count(*) from (select from stock k where k.account_id = b.account_id and k.pool_id = b.pool_id limit b.missing) k) end as enough
+          select count(*) from (select from fit_stock k where k.account_id = b.account_id and k.pool_id = b.pool_id limit b.missing) k) end as enough
       from backorders b
       join line_items l on l.account_id = b.account_id and l.id = b.line_item_id
       join orders o on o.account_id = b.account_id and o.id = b.order_id
@@ -32,7 +32,7 @@ export async function findSuppliable (db: Kysely<Database>): Promise<LineId[]> {
         and (d.asked_for > 0 or not exists (
           select from product_supplies c where c.account_id = s.account_id and c.product_id = s.product_id and c.step < s.step
             and c.type in ('web_service', 'emulator') and w.mode = any(c.modes)))
-        and (select count(*) from (select from stock k where k.account_id = s.account_id and k.pool_id = s.pool_id limit w.enough) k) >= w.enough
+        and (select count(*) from (select from fit_stock k where k.account_id = s.account_id and k.pool_id = s.pool_id limit w.enough) k) >= w.enough
         and not exists (select from backorders k where k.account_id = s.account_id and k.pool_id = s.pool_id)
       when 'information' then d.asked_for = 0 and w.has_address and not exists (
         select from deliveries m where m.account_id = w.account_id and m.order_id = w.order_id and m.product_id = w.product_id and m.reason = 'information')

@@ -5,7 +5,7 @@ import { fillPool } from '../licenses/fill.js'
 import { refreshFulfillment } from '../licenses/fulfillment.js'
 import type { Keyring } from '../sealing.js'
 import type { ClaimedSupplyOrder } from './claim.js'
-import { giveToLine } from './give.js'
+import { giveToLine, type Free } from './give.js'
 import { mailLine } from './mail.js'
 import { isCalled, passSteps } from './pass.js'
 import type { Answer } from './read-answer.js'
@@ -61,11 +61,17 @@ async function deliver (trx: Transaction<Database>, keyring: Keyring, { claimed,
   const mine = stored.licenses.slice(0, line.missing)
   const rest = stored.licenses.slice(line.missing)
   await giveToLine(trx, line, mine)
-  if (rest.length > 0) await trx.insertInto('stock').values(rest.map((license) => ({ account_id, ...license }))).execute()
+  if (rest.length > 0) await shelve(trx, account_id, rest, line.pools.get(pool_id)?.is_dated === true)
   const finished = await end(trx, claimed, { status: 'done', batch_id: stored.batch_id, last_error: null })
   await fillPool(trx, account_id, pool_id)
   await refreshFulfillment(trx, account_id, [line.order_id])
   return finished
+}
+
+/** Into stock, under the positions that they have. A service says no expiry: what it issued never expires, as the stock of a pool with expiries has to say. */
+async function shelve (trx: Transaction<Database>, account_id: string, licenses: readonly Free[], is_dated: boolean): Promise<void> {
+  const expires_at = is_dated ? sql<Date>`'infinity'` : null
+  await trx.insertInto('stock').values(licenses.map((license) => ({ account_id, ...license, expires_at }))).execute()
 }
 
 /** The supplies after this one have their turn, or none is left. */

@@ -1,6 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
-import { lockPools } from '../licenses/fill.js'
+import { lockPools, type LockedPool } from '../licenses/fill.js'
 
 export interface LineId { account_id: string, line_item_id: string }
 
@@ -20,6 +20,8 @@ export interface ShortLine extends LineId {
   mode: 'live' | 'test'
   /** the pool's policy: it takes what there is; otherwise only all that it misses */
   is_partial: boolean
+  /** the pools that it may be given licenses of, all locked */
+  pools: ReadonlyMap<string, LockedPool>
   /** licenses that it waits for; 0: it does not wait */
   missing: number
   /** of these, what lies in its pool for it and does not cover it alone: it is the first to wait there */
@@ -37,16 +39,16 @@ export async function lockShortLine (trx: Transaction<Database>, { account_id, l
     .where('account_id', '=', account_id).where('id', '=', line_item_id).executeTakeFirstOrThrow()
   const next = await trx.selectFrom('product_supplies').select('pool_id').where('account_id', '=', account_id).where('product_id', '=', product_id)
     .where('pool_id', 'is not', null).$narrowType<{ pool_id: string }>().execute()
-  const policies = await lockPools(trx, account_id, [pool_id, ...next.map((supply) => supply.pool_id)])
+  const pools = await lockPools(trx, account_id, [pool_id, ...next.map((supply) => supply.pool_id)])
   const { mode } = await trx.selectFrom('orders').select('mode').where('account_id', '=', account_id).where('id', '=', order_id)
     .$narrowType<{ mode: 'live' | 'test' }>().forNoKeyUpdate().executeTakeFirstOrThrow()
   const steps = await trx.selectFrom('product_supplies').select(['step', 'type', 'pool_id', 'settings'])
     .where('account_id', '=', account_id).where('product_id', '=', product_id).where(sql<boolean>`${mode} = any(modes)`).orderBy('step').execute()
-  const known = new Set(policies.keys()) // a pool that was named since is not locked: the next look finds it
   return {
-    ...{ account_id, line_item_id, order_id, product_id, pool_id, mode, is_partial: policies.get(pool_id) === 'partial' },
+    ...{ account_id, line_item_id, order_id, product_id, pool_id, mode, pools, is_partial: pools.get(pool_id)?.on_shortage === 'partial' },
     ...await demandOf(trx, { account_id, line_item_id }),
-    steps: (steps as unknown as Step[]).filter((step) => step.pool_id === null || known.has(step.pool_id)),
+    // a pool that was named since is not locked: the next look finds it
+    steps: (steps as unknown as Step[]).filter((step) => step.pool_id === null || pools.has(step.pool_id)),
   }
 }
 
@@ -55,7 +57,7 @@ export async function demandOf (trx: Transaction<Database>, { account_id, line_i
   const { rows: [demand] } = await sql<{ missing: number, in_stock: number }>`
     select b.missing, case when (
         select h.queue from backorders h where h.account_id = b.account_id and h.pool_id = b.pool_id order by h.queue limit 1) = b.queue
-      then (select count(*)::int from (select from stock s where s.account_id = b.account_id and s.pool_id = b.pool_id limit b.missing) s) else 0 end as in_stock
+      then (select count(*)::int from (select from fit_stock s where s.account_id = b.account_id and s.pool_id = b.pool_id limit b.missing) s) else 0 end as in_stock
     from backorders b where b.account_id = ${account_id} and b.line_item_id = ${line_item_id}`.execute(trx)
   return demand ?? { missing: 0, in_stock: 0 }
 }
