@@ -20,6 +20,8 @@ const USAGE = `usage: latchkey <command>
   keys                   print new key material for LATCHKEY_KEYS
   load <pool> <file>     load a file of licenses, one per line (.csv and .json are read as such)
        [--strict]        refuse all if one line is bad
+       [--expires-at <date>]
+                         until when those are good that do not say so themselves
        [--dry-run]       change nothing
   import <file> --from <system> --pool <pool>
                          import licenses that another system exported: lmfwc, wcsn, keygen or txt
@@ -76,8 +78,9 @@ const commands: Record<string, Command> = {
   load: {
     arguments: ['pool', 'file'],
     options: ['strict', 'dry-run'],
-    run: async ([pool_id = '', file = ''], flags) => (await import('./commands/load.js'))
-      .loadCommand(readConfig(), { pool_id, file, strict: flags.has('strict'), dry_run: flags.has('dry-run') }),
+    optional: ['expires-at'],
+    run: async ([pool_id = '', file = ''], flags, { 'expires-at': expires_at }) => (await import('./commands/load.js'))
+      .loadCommand(readConfig(), { pool_id, file, expires_at, strict: flags.has('strict'), dry_run: flags.has('dry-run') }),
   },
   import: {
     arguments: ['file'],

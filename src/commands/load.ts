@@ -9,13 +9,13 @@ import { loadKeyring } from './key-material.js'
 import { showProgress } from './progress.js'
 import { Refused } from './refused.js'
 
-export interface LoadOptions { pool_id: string, file: string, strict: boolean, dry_run: boolean }
+export interface LoadOptions { pool_id: string, file: string, expires_at: string | undefined, strict: boolean, dry_run: boolean }
 
 const FORMATS: Record<string, LoadFormat> = { '.csv': 'csv', '.json': 'json' }
 const LISTED_MAX = 20
 
 /** Loads a file of licenses into a pool, beside a running service or without one. Resolves to the exit code. */
-export async function loadCommand (config: Config, { pool_id, file, strict, dry_run }: LoadOptions): Promise<number> {
+export async function loadCommand (config: Config, { pool_id, file, expires_at, strict, dry_run }: LoadOptions): Promise<number> {
   const bytes = sizeOf(file)
   const { db, close } = await openDatabase({ ...config, ...COMMAND_TIMEOUTS }, { beside: true, say: console.error })
   const progress = showProgress(`loading ${path.basename(file)}`, bytes)
@@ -34,6 +34,7 @@ export async function loadCommand (config: Config, { pool_id, file, strict, dry_
       format: FORMATS[path.extname(file).toLowerCase()] ?? 'text',
       source: path.basename(file),
       created_by: 'cli',
+      expires_at,
       strict,
       dry_run,
       onProgress (lines) {

@@ -9,13 +9,14 @@ import type { ClaimedDelivery } from './claim.js'
 /** The licenses of a delivery in clear, in its order. Their keys go into the mail and nowhere else. */
 async function openLicenses (db: Reader, keyring: Keyring, account_id: string, license_ids: readonly string[]): Promise<MailedLicense[]> {
   if (license_ids.length === 0) return []
-  const licenses = await db.selectFrom('licenses').select(['id', 'pool_id', 'sealed'])
+  const licenses = await db.selectFrom('licenses').select(['id', 'pool_id', 'sealed', 'expires_at'])
     .where('account_id', '=', account_id).where('id', 'in', license_ids).execute()
-  const keys = new Map(licenses.map(({ id, pool_id, sealed }) => [id, open(keyring, [account_id, pool_id, id], sealed).toString('utf8')]))
+  const opened = new Map(licenses.map(({ id, pool_id, sealed, expires_at }) =>
+    [id, { key: open(keyring, [account_id, pool_id, id], sealed).toString('utf8'), expires_at }]))
   return license_ids.map((id) => {
-    const key = keys.get(id)
-    if (key === undefined) throw new Error(`license ${id} is missing`)
-    return { key, expires_at: null }
+    const license = opened.get(id)
+    if (license === undefined) throw new Error(`license ${id} is missing`)
+    return license
   })
 }
 

@@ -1,7 +1,7 @@
 import { csvRows, type CsvRow } from '../licenses/csv-rows.js'
 import { isBlank } from '../licenses/key-rules.js'
 import { Problem } from '../problems.js'
-import { ENTRIES_PER_YIELD, type Entry, type Fate } from './importer.js'
+import { ENTRIES_PER_YIELD, type Entry, type Standing } from './importer.js'
 import { peek } from './peek.js'
 
 /** One system's columns: the name of the key's and its other names. `classify` gets the fields of a row by their column's name. */
@@ -12,7 +12,7 @@ export interface CsvFormat {
   others: Readonly<Record<string, string>>
   /** columns of which the state is read; without all of them nothing says what is sold */
   needs: readonly string[]
-  classify: (row: ReadonlyMap<string, string>) => { status: string, fate: Fate }
+  classify: (row: ReadonlyMap<string, string>) => Standing
 }
 
 const DELIMITERS = [',', ';', '\t']

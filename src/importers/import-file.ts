@@ -83,7 +83,7 @@ async function * linesOf (read: AsyncIterable<Entry[]>, fate: 'unsold' | 'sold')
     for (const entry of entries) {
       if ('reason' in entry) {
         if (fate === 'unsold') lines.push(entry)
-      } else if (entry.fate === fate) lines.push(toLoadLine(entry.line, entry.key))
+      } else if (entry.fate === fate) lines.push(toLoadLine(entry.line, entry.key, { expires_at: entry.expires_at ?? undefined }))
     }
     yield lines
   }

@@ -1,9 +1,9 @@
 import { Problem } from '../problems.js'
-import { ENTRIES_PER_YIELD, type Entry, type Fate } from './importer.js'
+import { ENTRIES_PER_YIELD, type Entry, type Standing } from './importer.js'
 import { jsonItems } from './json-items.js'
 
 /** One license as its system's API writes it. `key` undefined: the object is no license of that system. */
-export type ReadItem = (item: Record<string, unknown>) => { key: unknown, status: string, fate: Fate } | undefined
+export type ReadItem = (item: Record<string, unknown>) => { key: unknown } & Standing | undefined
 
 // Half of a surrogate pair, which JSON can write as \ud800: made into UTF-8 two such keys would become one.
 const LONE_SURROGATE = /\p{Surrogate}/u
@@ -31,8 +31,8 @@ export async function * jsonEntries (bytes: AsyncIterable<Buffer>, system: strin
   yield entries
 }
 
-function toEntry (line: number, { key, status, fate }: { key: unknown, status: string, fate: Fate }): Entry {
+function toEntry (line: number, { key, ...standing }: { key: unknown } & Standing): Entry {
   if (typeof key !== 'string' || key.trim() === '') return { line, reason: 'its license is empty' }
   if (LONE_SURROGATE.test(key)) return { line, reason: 'it holds half of a surrogate pair' }
-  return { line, key: Buffer.from(key), status, fate }
+  return { line, key: Buffer.from(key), ...standing }
 }

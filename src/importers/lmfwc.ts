@@ -1,5 +1,5 @@
 import { csvEntries, type CsvFormat } from './csv-entries.js'
-import { hasPassed, namesOrder, type Fate, type Importer } from './importer.js'
+import { hasPassed, namesOrder, readMoment, type Fate, type Importer, type Standing } from './importer.js'
 import { jsonEntries } from './json-entries.js'
 import { peek } from './peek.js'
 
@@ -9,13 +9,14 @@ const SYSTEM = 'License Manager for WooCommerce'
 const STATUSES: Record<string, string> = { 1: 'sold', 2: 'delivered', 3: 'active', 4: 'inactive', 5: 'disabled' }
 const FATES: Record<string, Fate> = { sold: 'sold', delivered: 'sold', active: 'unsold', inactive: 'ended', disabled: 'ended' }
 
-function classify (status: unknown, order: unknown, expires_at: unknown, now: Date): { status: string, fate: Fate } {
+function classify (status: unknown, order: unknown, expiry: unknown, now: Date): Standing {
+  const expires_at = readMoment(expiry)
   const text = String(status ?? '').trim().toLowerCase()
   const word = STATUSES[text] ?? text
   const fate = FATES[word] ?? 'unknown'
-  if (fate !== 'unsold') return { status: word, fate }
-  if (namesOrder(order)) return { status: `${word} with an order`, fate: 'sold' }
-  return hasPassed(expires_at, now) ? { status: `${word}, expired`, fate: 'ended' } : { status: word, fate }
+  if (fate !== 'unsold') return { status: word, fate, expires_at }
+  if (namesOrder(order)) return { status: `${word} with an order`, fate: 'sold', expires_at }
+  return hasPassed(expires_at, now) ? { status: `${word}, expired`, fate: 'ended' } : { status: word, fate, expires_at }
 }
 
 const csvFormat = (now: Date): CsvFormat => ({

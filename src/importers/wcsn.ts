@@ -1,5 +1,5 @@
 import { csvEntries, type CsvFormat } from './csv-entries.js'
-import { hasPassed, namesOrder, type Fate, type Importer } from './importer.js'
+import { hasPassed, namesOrder, readMoment, type Fate, type Importer } from './importer.js'
 
 /** `pending` is promised to an order that is not paid yet: it may be, a moment after the export. */
 const FATES: Record<string, Fate> = {
@@ -14,9 +14,10 @@ const csvFormat = (now: Date): CsvFormat => ({
   classify (row) {
     const status = (row.get('status') ?? '').trim().toLowerCase()
     const fate = FATES[status] ?? 'unknown'
-    if (fate !== 'unsold') return { status, fate }
-    if (namesOrder(row.get('order_id'))) return { status: `${status} with an order`, fate: 'sold' }
-    return hasPassed(row.get('expire_date'), now) ? { status: `${status}, expired`, fate: 'ended' } : { status, fate }
+    const expires_at = readMoment(row.get('expire_date'))
+    if (fate !== 'unsold') return { status, fate, expires_at }
+    if (namesOrder(row.get('order_id'))) return { status: `${status} with an order`, fate: 'sold', expires_at }
+    return hasPassed(expires_at, now) ? { status: `${status}, expired`, fate: 'ended' } : { status, fate, expires_at }
   },
 })
 
