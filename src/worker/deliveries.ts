@@ -5,7 +5,7 @@ import { readMailbox } from '../mailer/address.js'
 import type { Outgoing } from './send-all.js'
 
 /** The right-hand side of our Message-IDs. */
-function domainOf ({ mail_from }: Pick<Config, 'mail_from'>): string {
+export function domainOf ({ mail_from }: Pick<Config, 'mail_from'>): string {
   const { address } = readMailbox(mail_from)
   return address.slice(address.indexOf('@') + 1)
 }

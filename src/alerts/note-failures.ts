@@ -1,0 +1,72 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from '../database/connect.js'
+import type { Kind } from './kinds.js'
+import { clearAlerts, raiseAlerts, type NewAlert } from './raise.js'
+
+/** What failed is found for so long: a mail is tried for four days, and may come back days later. */
+const FOUND_DAYS = 14
+/** Alerts that one round raises; more come in the next. */
+const RAISED_MAX = 500
+
+/** Whoever reads what failed holds this until commit, so that nothing is raised from a look that is older than another's. False: another does it. */
+export async function lockNoting (trx: Transaction<Database>, what: string): Promise<boolean> {
+  const { rows: [lock] } = await sql<{ is_mine: boolean }>`select pg_try_advisory_xact_lock(hashtextextended(${`alerts\n${what}`}, 0)) as is_mine`.execute(trx)
+  return lock?.is_mine === true
+}
+
+/** Raises alerts of mails that will not arrive and of orders that were left without what they paid for, and clears those that are mended. */
+export async function noteFailures (trx: Transaction<Database>): Promise<void> {
+  if (!await lockNoting(trx, 'failures')) return
+  await raiseAlerts(trx, await failedDeliveries(trx))
+  await raiseAlerts(trx, await unfulfilledOrders(trx))
+  await clearMended(trx, 'delivery.failed', deliveryMended)
+  await clearMended(trx, 'order.unfulfilled', orderMended)
+}
+
+type Failed = Omit<NewAlert, 'kind' | 'topic'>
+
+const named = (kind: Kind) => (failed: Failed): NewAlert => ({ ...failed, kind, topic: '' })
+
+/** The same licenses may have been mailed since, or are not to be mailed any more. */
+const deliveryMended = sql`
+  exists (
+    select from deliveries n where n.account_id = d.account_id and n.order_id = d.order_id and n.status = 'sent' and n.created_at > d.created_at
+      and n.license_ids @> d.license_ids and n.product_id = d.product_id)
+  or exists (select from orders o where o.account_id = d.account_id and o.id = d.order_id and o.status in ('refunded', 'charged_back', 'cancelled'))`
+
+async function failedDeliveries (trx: Transaction<Database>): Promise<NewAlert[]> {
+  const { rows } = await sql<Failed>`
+    select d.account_id, d.id as subject_id, jsonb_build_object('order_id', d.order_id, 'order_external_id', o.external_id, 'status', d.status, 'attempts', d.attempts) as data
+    from deliveries d join orders o on o.account_id = d.account_id and o.id = d.order_id
+    where d.status in ('failed', 'bounced') and d.created_at > now() - ${sql.lit(FOUND_DAYS)} * interval '1 day'
+      and not exists (select from alerts a where a.account_id = d.account_id and a.subject_id = d.id and a.kind = 'delivery.failed')
+      and not (${deliveryMended})
+    order by d.created_at limit ${sql.lit(RAISED_MAX)}`.execute(trx)
+  return rows.map(named('delivery.failed'))
+}
+
+/** Lines by the ids of their orders, which begin with the time. Units that were refunded are nothing to mend. */
+async function unfulfilledOrders (trx: Transaction<Database>): Promise<NewAlert[]> {
+  const { rows } = await sql<Failed>`
+    select l.account_id, l.order_id as subject_id,
+      jsonb_build_object('order_external_id', o.external_id, 'lines', count(*), 'pool_ids', jsonb_agg(distinct l.pool_id)) as data
+    from line_items l join orders o on o.account_id = l.account_id and o.id = l.order_id
+    where l.fulfillment_status = 'unfulfilled' and l.ended_units < l.quantity and o.status in ('paid', 'partially_refunded') and not o.is_held
+      and l.order_id > 'OR-' || lpad(to_hex((extract(epoch from now() - ${sql.lit(FOUND_DAYS)} * interval '1 day') * 1000)::bigint), 11, '0')
+      and not exists (select from alerts a where a.account_id = l.account_id and a.subject_id = l.order_id and a.kind = 'order.unfulfilled' and a.cleared_at is null)
+    group by l.account_id, l.order_id, o.external_id order by l.order_id limit ${sql.lit(RAISED_MAX)}`.execute(trx)
+  return rows.map(named('order.unfulfilled'))
+}
+
+const orderMended = sql`
+  d.status not in ('paid', 'partially_refunded') or d.is_held or not exists (
+    select from line_items l where l.account_id = d.account_id and l.order_id = d.id and l.fulfillment_status = 'unfulfilled' and l.ended_units < l.quantity)`
+
+/** `mended`: a condition on the subject `d`. */
+async function clearMended (trx: Transaction<Database>, kind: 'delivery.failed' | 'order.unfulfilled', mended: typeof deliveryMended): Promise<void> {
+  const subjects = sql.table(kind === 'delivery.failed' ? 'deliveries' : 'orders')
+  const { rows } = await sql<{ account_id: string, id: string }>`
+    select a.account_id, a.id from alerts a join ${subjects} d on d.account_id = a.account_id and d.id = a.subject_id
+    where a.kind = ${kind} and a.cleared_at is null and (${mended})`.execute(trx)
+  await clearAlerts(trx, rows.map((row) => row.account_id), rows.map((row) => row.id))
+}
