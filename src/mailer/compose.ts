@@ -34,6 +34,12 @@ export interface Mail {
 // eslint-disable-next-line no-control-regex
 const BREAKS_HEADER = /[\x00-\x08\x0a-\x1f\x7f]/
 
+/** A word that has no space cannot be folded, and a line of more than 998 bytes not be sent (RFC 5322 §2.1.1). */
+const NAME_LENGTH_MAX = 255
+const SUBJECT_LENGTH_MAX = 500
+
+const shortened = (text: string, length_max: number): string => text.length <= length_max ? text : Array.from(text).slice(0, length_max).join('')
+
 /** The one address that a mail goes to, by its head. @throws MailRefused  it is not plain, or a header would break */
 function checkHeaders (mail: Mail, { from, reply_to }: Sender): string {
   const address = plainAddress(mail.to.address)
@@ -62,9 +68,9 @@ export async function compose (mail: Mail, sender: Sender, keys: ReadonlyArray<D
   const address = checkHeaders(mail, sender)
   const message = new MailComposer({
     from: sender.from,
-    to: { name: mail.to.name, address },
+    to: { name: shortened(mail.to.name, NAME_LENGTH_MAX), address },
     ...(sender.reply_to ? { replyTo: { name: '', address: sender.reply_to } } : {}),
-    subject: mail.subject,
+    subject: shortened(mail.subject, SUBJECT_LENGTH_MAX),
     messageId: mail.message_id,
     text: mail.text,
     html: mail.html,
