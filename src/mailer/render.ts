@@ -1,24 +1,37 @@
-import { escapeHtml, fillHtml, fillSubject, fillText, keysAsHtml, oneLine, textToHtml, type Tags } from './tags.js'
-import { wordingFor, type Wording } from './wording.js'
+import { entriesFor, plainLocale } from './localized.js'
+import { escapeHtml, fillHtml, fillSubject, fillText, textToHtml, type MailedLicense, type Values } from './tags.js'
+import { readTemplate, tagsIn } from './template.js'
+import { valuesOf } from './values.js'
+import { isRightToLeft, wordingFor, type Wrapper } from './wording.js'
+
+export type { MailedLicense } from './tags.js'
 
 /** A vendor's words. `html` absent: made from the text. */
 export interface MailTemplate { subject: string, text: string, html?: string }
 
-/** A product as far as a mail needs it; `locales` replaces its name and words, by locale (`pt_BR`) or language (`pt`). */
-export interface MailedProduct {
+/** What a product is called, and where it is found, in mails. */
+export interface ProductNames { name: string, family_name?: string, url_to_instructions?: string, url_to_download?: string }
+
+/** What replaces names and words for the customers of a locale. */
+export type LocalWords = Partial<ProductNames> & { mail_template?: Partial<MailTemplate> }
+
+/** A product as far as a mail needs it; `locales` replaces its names and words, by locale (`pt_BR`) or language (`pt`). */
+export interface MailedProduct extends ProductNames {
   id: string
-  name: string
   mail_template: MailTemplate
-  locales: Readonly<Record<string, { name?: string, mail_template?: Partial<MailTemplate> }>>
+  locales: Readonly<Record<string, LocalWords>>
 }
 
-/** A license in clear. `expires_at` null: it is good for ever. */
-export interface MailedLicense { key: string, expires_at: Date | null }
+/** What an account says around its words, by locale; `default`: in all others. */
+export type WrapperTexts = Readonly<Record<string, Partial<Wrapper>>>
 
 /** What one mail is about. `amount`s are in the minor units of the currency, and null where they are not known. */
 export interface Letter {
   sender: string
   product: MailedProduct
+  /** absent: the service's own words */
+  wrapper?: WrapperTexts
+  /** `customer` may hold the `licensee` and the `additional_info` of the order too */
   order: { external_id: string, currency: string, locale: string | null, customer: Readonly<Record<string, unknown>> }
   quantity: number
   unit_amount: bigint | null
@@ -29,92 +42,63 @@ export interface Letter {
   parent_keys?: readonly string[]
   /** where the customer sees the order; null: there is no such page */
   order_page_url: string | null
+  /** when it was first written */
   now: Date
 }
 
-export interface Rendered { subject: string, text: string, html: string, recipient_name: string }
+/** `locale_used`: of the words of the product; null: its own. */
+export interface Rendered { subject: string, text: string, html: string, recipient_name: string, locale_used: string | null }
 
-const locale = (text: string): string => text.replaceAll('-', '_').toLowerCase()
-
-/** The product in the words of a locale: those of `pt_BR`, else of `pt`, else its own; name, subject and text each on its own. */
-export function localized (product: MailedProduct, wanted: string | null): MailedProduct {
-  const entries = new Map(Object.entries(product.locales).map(([name, entry]) => [locale(name), entry]))
-  const full = locale(wanted ?? '')
-  let { name, mail_template: words } = product
-  for (const candidate of new Set([full.split('_')[0] ?? '', full])) {
-    const entry = entries.get(candidate)
-    if (entry === undefined) continue
-    name = entry.name ?? name
-    const { text, html, subject } = entry.mail_template ?? {}
+/**
+ * The product in the words of a locale: those of `pt_BR`, else of `pt`, else its own; each name, address, subject and text on its own. `locale_used`: the most
+ * exact that had a part; null: none.
+ */
+export function localized (product: MailedProduct, wanted: string | null): MailedProduct & { locale_used: string | null } {
+  let { mail_template: words, ...names } = product
+  let locale_used: string | null = null
+  for (const [locale, { mail_template, ...own }] of entriesFor(product.locales, wanted)) {
+    const { text, html, subject } = mail_template ?? {}
     // a text of another language must not come with the HTML of this one
     if (text !== undefined || html !== undefined) {
       words = { subject: words.subject, text: text ?? words.text, ...(html === undefined ? {} : { html }) }
     }
     if (subject !== undefined) words = { ...words, subject }
+    names = { ...names, ...own }
+    locale_used = locale
   }
-  return { ...product, name, mail_template: words }
+  return { ...names, mail_template: words, locale_used }
 }
 
-/** `4900` EUR is `49.00 EUR`, `500` JPY is `500 JPY` (ISO 4217 minor units). */
-function money (amount: bigint | null, currency: string): string {
-  if (amount === null) return ''
-  const digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
-  const text = `${amount < 0n ? -amount : amount}`.padStart(digits + 1, '0')
-  const point = text.length - digits
-  return `${amount < 0n ? '-' : ''}${text.slice(0, point)}${digits === 0 ? '' : `.${text.slice(point)}`} ${currency}`
+/** What stands around the words for a locale: the account's for `pt_BR`, else for `pt`, else for all, else the service's own in the language. */
+function wrapperFor (texts: WrapperTexts, wanted: string | null): Wrapper & { language: string } {
+  const { default: for_all = {}, ...local } = texts
+  const own = wordingFor(plainLocale(wanted ?? ''))
+  const entries = entriesFor(local, wanted)
+  const language = entries.at(-1)?.[0] ?? own.language
+  return Object.assign({}, own, for_all, ...entries.map(([, entry]) => entry), { language }) as Wrapper & { language: string }
 }
 
-/** The tags that orders have the facts for; the others of the vocabulary stay as written. */
-function tagsOf ({ product, order, quantity, unit_amount, total_amount, now }: Letter): Tags {
-  const of = (field: string): string => typeof order.customer[field] === 'string' ? oneLine(order.customer[field]) : ''
-  const joined = (separator: string, ...parts: string[]): string => parts.filter((part) => part !== '').join(separator)
-  const [first, last, email, phone, company] = [of('first_name'), of('last_name'), of('email'), of('phone'), of('company')]
-  const name = joined(' ', first, last)
-  return new Map(Object.entries({
-    ORDER_ID: oneLine(order.external_id),
-    PRICEGROUP_ID: product.id,
-    PROGRAM_NAME: oneLine(product.name),
-    PROGRAM_SHORT: oneLine(product.name),
-    QUANTITY: String(quantity),
-    PRICE_ONE_DUPLICATE: money(unit_amount, order.currency),
-    PRICE_ALL_DUPLICATES: money(total_amount, order.currency),
-    FULLNAME: name,
-    FNAME: first,
-    LNAME: last,
-    EMAIL: email,
-    PHONE: phone,
-    COMPANY: company,
-    LICENSE_FOR: joined(', ', name, company, email, phone),
-    COUNTRY: of('country'),
-    CITY: of('city'),
-    ZIP: of('zip'),
-    ADDRESS: of('address'),
-    DATE: now.toISOString().slice(0, 10),
-  }))
-}
+interface Written { text: string, html: string }
 
-/** Facts about the order, in the order they are shown. */
-function details (words: Wording, tags: Tags): Array<[string, string]> {
-  return [[words.order, tags.get('ORDER_ID') ?? ''], [words.product, tags.get('PROGRAM_NAME') ?? ''], [words.quantity, tags.get('QUANTITY') ?? '']]
-}
+const filled = (parts: readonly string[]): string[] => parts.filter((part) => part.trim() !== '')
 
-function wrapText (body: string, words: Wording, tags: Tags, sender: string): string {
-  const facts = details(words, tags).map(([name, value]) => `${name}: ${value}`).join('\n')
-  return `${words.greeting(tags.get('FULLNAME') ?? '')}\n\n${body}\n\n${facts}\n\n${words.regards}\n${sender}\n`
-}
-
-function wrapHtml (body: string, words: Wording, tags: Tags, sender: string): string {
-  const facts = details(words, tags).map(([name, value]) => `${escapeHtml(name)}: ${escapeHtml(value)}`).join('<br>\n')
+function documentOf (parts: readonly string[], locale: string): string {
+  const direction = isRightToLeft(plainLocale(locale)) ? ' dir="rtl"' : ''
   return `<!doctype html>
-<html><head><meta charset="utf-8"></head>
+<html lang="${escapeHtml(locale.replaceAll('_', '-'))}"${direction}><head><meta charset="utf-8"></head>
 <body style="font-family:sans-serif">
-<p>${escapeHtml(words.greeting(tags.get('FULLNAME') ?? ''))}</p>
-<div>${body}</div>
-<p>${facts}</p>
-<p>${escapeHtml(words.regards)}<br>
-${escapeHtml(sender)}</p>
+${filled(parts).join('\n')}
 </body></html>
 `
+}
+
+/** The words of the product as text and as HTML, with all keys in each. */
+function bodyOf ({ text, html }: MailTemplate, values: Values): Written {
+  const lacks_key = values.licenses.length > 0 && !tagsIn(readTemplate(text, 'text')).some((tag) => tag.name === 'KEY')
+  const whole = lacks_key ? `${text}\n\n{KEY}` : text
+  if (html === undefined) return { text: fillText(whole, values), html: textToHtml(whole, values) }
+  const own = fillHtml(html, values)
+  return { text: fillText(whole, values), html: own.has_keys ? own.html : `${own.html}<p>${textToHtml('{KEY}', values)}</p>` }
 }
 
 /**
@@ -124,22 +108,20 @@ ${escapeHtml(sender)}</p>
  * @throws TextTooLong
  */
 export function render (letter: Letter): Rendered {
-  const product = localized(letter.product, letter.order.locale)
-  const { subject, text, html } = product.mail_template
-  const words = wordingFor(locale(letter.order.locale ?? '').split('_')[0] ?? '')
-  const tags = tagsOf({ ...letter, product })
-  const keys = letter.licenses.map((license) => license.key)
-  const values = { tags, keys, parent_keys: letter.parent_keys }
-  const sender = oneLine(letter.sender)
-  const lacksKey = (words: string): boolean => keys.length > 0 && !words.includes('{KEY}')
-  const ownText = lacksKey(text) ? `${text}\n\n{KEY}` : text
-  const htmlBody = html === undefined
-    ? textToHtml(ownText, values)
-    : `${fillHtml(html, values)}${lacksKey(html) ? `<p>${keysAsHtml(keys)}</p>` : ''}`
+  const { locale_used, ...product } = localized(letter.product, letter.order.locale)
+  const wrapper = wrapperFor(letter.wrapper ?? {}, letter.order.locale)
+  const values = valuesOf({ ...letter, product })
+  const body = bodyOf(product.mail_template, values)
+  const around = [wrapper.greeting, wrapper.details, wrapper.signature].map((text) => ({ text: fillText(text, values), html: textToHtml(text, values) }))
+  const [greeting, details, signature] = around.map(({ text, html }) => ({
+    text: text.replaceAll(' ,', ','), // without a name `Hello {FULLNAME},` would be `Hello ,`
+    html: text.trim() === '' ? '' : `<p>${html.replaceAll(' ,', ',')}</p>`,
+  })) as [Written, Written, Written]
   return {
-    subject: fillSubject(subject, tags) || fillSubject(words.subject('{PROGRAM_NAME}'), tags),
-    text: wrapText(fillText(ownText, values), words, tags, sender),
-    html: wrapHtml(htmlBody, words, tags, sender),
-    recipient_name: tags.get('FULLNAME') ?? '',
+    subject: fillSubject(product.mail_template.subject, values.tags) || fillSubject(wordingFor(plainLocale(letter.order.locale ?? '')).subject, values.tags),
+    text: `${filled([greeting.text, body.text, details.text, signature.text]).join('\n\n')}\n`,
+    html: documentOf([greeting.html, `<div>${body.html}</div>`, details.html, signature.html], locale_used ?? wrapper.language),
+    recipient_name: values.tags.get('FULLNAME') ?? '',
+    locale_used,
   }
 }

@@ -1,28 +1,44 @@
-/** The words around a vendor's text, by language. */
-export interface Wording {
-  subject: (product: string) => string
-  greeting: (name: string) => string
-  order: string
-  product: string
-  quantity: string
-  regards: string
-}
+/** What stands around the words of a product: lines of text with tags, of which each may be empty and is then left out. */
+export interface Wrapper { greeting: string, details: string, signature: string }
+
+/** The service's own words, in one language. */
+interface Wording extends Wrapper { language: string, subject: string }
 
 /** For a customer whose language is not in the table. */
 const DEFAULT_LANGUAGE = 'en'
 
-const hello = (word: string) => (name: string): string => `${word}${name === '' ? '' : ` ${name}`},`
+const RTL = new Set(['ar', 'arc', 'ckb', 'dv', 'fa', 'he', 'iw', 'ks', 'ps', 'sd', 'ug', 'ur', 'yi'])
 
-const wordings = new Map<string, Wording>(Object.entries({
-  en: { subject: (product) => `Your license: ${product}`, greeting: hello('Hello'), order: 'Order', product: 'Product', quantity: 'Quantity', regards: 'Kind regards' },
-  de: { subject: (product) => `Ihre Lizenz: ${product}`, greeting: hello('Guten Tag'), order: 'Bestellung', product: 'Produkt', quantity: 'Menge', regards: 'Mit freundlichen Grüßen' },
-  fr: { subject: (product) => `Votre licence : ${product}`, greeting: hello('Bonjour'), order: 'Commande', product: 'Produit', quantity: 'Quantité', regards: 'Cordialement' },
-  es: { subject: (product) => `Su licencia: ${product}`, greeting: hello('Hola'), order: 'Pedido', product: 'Producto', quantity: 'Cantidad', regards: 'Saludos cordiales' },
-  it: { subject: (product) => `La tua licenza: ${product}`, greeting: hello('Buongiorno'), order: 'Ordine', product: 'Prodotto', quantity: 'Quantità', regards: 'Cordiali saluti' },
-  pt: { subject: (product) => `A sua licença: ${product}`, greeting: hello('Olá'), order: 'Pedido', product: 'Produto', quantity: 'Quantidade', regards: 'Atenciosamente' },
-}))
+const wording = (
+  language: string, subject: string, greeting: string, [order, product, quantity]: [string, string, string], regards: string
+): [string, Wording] => [
+  language,
+  {
+    language,
+    subject: `${subject} {PROGRAM_NAME}`,
+    greeting: `${greeting} {FULLNAME},`,
+    details: `${order}: {ORDER_ID}\n${product}: {PROGRAM_NAME}\n${quantity}: {QUANTITY}`,
+    signature: `${regards}\n{SENDER}`,
+  },
+]
 
-/** The words for a language (`pt`), or the default ones. */
-export function wordingFor (language: string): Wording {
-  return wordings.get(language) ?? wordings.get(DEFAULT_LANGUAGE)!
+const wordings = new Map<string, Wording>([
+  wording('en', 'Your license:', 'Hello', ['Order', 'Product', 'Quantity'], 'Kind regards'),
+  wording('de', 'Ihre Lizenz:', 'Guten Tag', ['Bestellung', 'Produkt', 'Menge'], 'Mit freundlichen Grüßen'),
+  wording('fr', 'Votre licence :', 'Bonjour', ['Commande', 'Produit', 'Quantité'], 'Cordialement'),
+  wording('es', 'Su licencia:', 'Hola', ['Pedido', 'Producto', 'Cantidad'], 'Saludos cordiales'),
+  wording('it', 'La tua licenza:', 'Buongiorno', ['Ordine', 'Prodotto', 'Quantità'], 'Cordiali saluti'),
+  wording('pt', 'A sua licença:', 'Olá', ['Pedido', 'Produto', 'Quantidade'], 'Atenciosamente'),
+])
+
+/** The words for a locale (`pt_BR`) in its language, or the default ones. */
+export function wordingFor (locale: string): Wording {
+  return wordings.get(locale.split('_')[0] ?? '') ?? wordings.get(DEFAULT_LANGUAGE)!
+}
+
+/** Whether a locale is written from right to left: by its script where it names one, else by its language. */
+export function isRightToLeft (locale: string): boolean {
+  const [language = '', ...more] = locale.split('_')
+  const script = more.find((part) => /^[a-z]{4}$/.test(part))
+  return script === undefined ? RTL.has(language) : ['arab', 'hebr', 'syrc', 'thaa', 'nkoo', 'adlm', 'rohg'].includes(script)
 }

@@ -1,39 +1,48 @@
-import { Problem } from '../problems.js'
+import { faultsOfUrls, faultsOfWords, sentenceOf } from '../mailer/lint.js'
+import type { LocalWords, MailTemplate } from '../mailer/render.js'
+import { invalid } from '../problems.js'
 
-/** What a customer reads; more fields may have been sent and are not looked at. */
-export interface MailTemplate { subject: string, text: string, html?: string }
-export type Locales = Record<string, { name?: string, mail_template?: Partial<MailTemplate> }>
-export interface Words { mail_template?: MailTemplate | undefined, locales?: Locales | undefined }
-
-const KEY = '{KEY}'
-
-function faultsOf (template: Partial<MailTemplate>, path: string): string[] {
-  return (['text', 'html'] as const)
-    .filter((part) => template[part] !== undefined && !template[part].includes(KEY))
-    .map((part) => `${path}.${part}: must contain ${KEY}, where the license keys go`)
+interface Urls { url_to_instructions?: string | null | undefined, url_to_download?: string | null | undefined }
+/** What mails say of a product, as it is sent: null is none. More fields may have been sent and are not looked at. */
+export interface Words extends Urls {
+  family_name?: string | null | undefined
+  mail_template?: MailTemplate | undefined
+  locales?: Record<string, LocalWords> | undefined
 }
 
+/** `needs_key`: it hands over licenses, and each text has to say them. `before`: the words that it has, of which what was wrong may stay. */
+export interface Checking { needs_key: boolean, before?: { mail_template: unknown, locales: unknown } }
+
+const given = <T extends object>(fields: T): Partial<T> => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>
+
+const noneIfEmpty = (text: string | null | undefined): string | null | undefined => text === '' ? null : text
+
 /** Only what is known, so that nothing else is stored. */
-function known ({ subject, text, html }: Partial<MailTemplate>): Partial<MailTemplate> {
-  return { ...(subject === undefined ? {} : { subject }), ...(text === undefined ? {} : { text }), ...(html === undefined ? {} : { html }) }
+const known = ({ subject, text, html }: Partial<MailTemplate>): Partial<MailTemplate> => given({ subject, text, html })
+
+function knownLocal ({ name, family_name, url_to_instructions, url_to_download, mail_template }: LocalWords): object {
+  return given({ name, family_name, url_to_instructions, url_to_download, mail_template: mail_template === undefined ? undefined : known(mail_template) })
 }
 
 /**
- * The words of a product as they are stored: each text has a place for the keys, and unknown fields are gone.
+ * The words of a product as columns: what is given of them, without fields that are not known.
  *
- * @throws Problem validation-failed  a text without {KEY} would send a mail without the license
+ * @throws Problem validation-failed  a text without {KEY} would send a mail without the license, one with a tag that there is none of would show it
  */
-export function checkWords ({ mail_template, locales }: Words): { mail_template?: string, locales?: string } {
-  const local = Object.entries(locales ?? {})
-  const errors = [
-    ...faultsOf(mail_template ?? {}, 'mail_template'),
-    ...local.flatMap(([locale, entry]) => faultsOf(entry.mail_template ?? {}, `locales.${locale}.mail_template`)),
+export function checkWords ({ family_name, url_to_instructions, url_to_download, mail_template, locales }: Words, { needs_key, before }: Checking) {
+  const old = new Set(before === undefined ? [] : faultsOfWords(before as Words, needs_key).map(sentenceOf))
+  const faults = [
+    ...faultsOfUrls('', { url_to_instructions, url_to_download }),
+    ...Object.entries(locales ?? {}).flatMap(([locale, entry]) =>
+      faultsOfUrls(`locales.${locale}.`, { url_to_instructions: entry.url_to_instructions, url_to_download: entry.url_to_download })),
+    ...faultsOfWords({ mail_template, locales }, needs_key).map(sentenceOf).filter((sentence) => !old.has(sentence)),
   ]
-  if (errors.length > 0) throw new Problem('validation-failed', { detail: errors.join('; '), errors })
-  const entries = local.map(([locale, { name, mail_template: words }]) =>
-    [locale, { ...(name === undefined ? {} : { name }), ...(words === undefined ? {} : { mail_template: known(words) }) }])
-  return {
-    ...(mail_template === undefined ? {} : { mail_template: JSON.stringify(known(mail_template)) }),
-    ...(locales === undefined ? {} : { locales: JSON.stringify(Object.fromEntries(entries)) }),
-  }
+  if (faults.length > 0) throw invalid(...faults)
+  return given({
+    family_name: noneIfEmpty(family_name),
+    url_to_instructions: noneIfEmpty(url_to_instructions),
+    url_to_download: noneIfEmpty(url_to_download),
+    mail_template: mail_template === undefined ? undefined : JSON.stringify(known(mail_template)),
+    locales: locales === undefined ? undefined : JSON.stringify(Object.fromEntries(Object.entries(locales).map(([locale, entry]) => [locale, knownLocal(entry)]))),
+  })
 }

@@ -23,13 +23,13 @@ const MAIL_TEMPLATE = { subject: 'Your license for {PROGRAM_NAME}', text: 'Thank
 export async function createProduct (
   trx: Transaction<Database>, account_id: string, product: Static<typeof NewProduct>, actor: string | null
 ): Promise<string> {
-  const { name, external_ids = [], mail_template = MAIL_TEMPLATE, locales = {}, ...rest } = product
-  const words = checkWords({ mail_template, locales }) as { mail_template: string, locales: string }
+  const { name, external_ids = [] } = product
+  const words = checkWords({ mail_template: MAIL_TEMPLATE, locales: {}, ...product }, { needs_key: true }) as { mail_template: string, locales: string }
   const id = await insertWithNewId(() => newDigitsId('PRD', 3), async (id) => {
     // unique in the account by its key; a provider, who sees products of many, shall not meet one id twice either
     const taken = await trx.selectFrom('products').select('id').where('id', '=', id).executeTakeFirst()
     if (taken !== undefined) return undefined
-    return trx.insertInto('products').values({ account_id, id, name, ...words, ...storedProduct(rest) })
+    return trx.insertInto('products').values({ account_id, id, name, ...words, ...storedProduct(product) })
       .onConflict((conflict) => conflict.doNothing()).returning('id').executeTakeFirst()
   })
   await writeRefs(trx, account_id, id, external_ids)

@@ -19,7 +19,7 @@ export function productsSeenBy (db: Reader, { id, type }: ProductCaller) {
   const ofCaller = type === 'provider' ? sql`and provider_id = ${id}` : sql``
   return db.selectFrom('products')
     .select([
-      'products.account_id', 'products.id', 'products.name', 'products.mail_template', 'products.locales', 'products.version', 'products.icon',
+      'products.account_id', 'products.id', 'products.name', 'products.family_name', 'products.url_to_instructions', 'products.url_to_download', 'products.mail_template', 'products.locales', 'products.version', 'products.icon',
       'products.category', 'products.short_description', 'products.detailed_description', 'products.capabilities', 'products.mail_on_request',
       'products.created_at', 'products.updated_at',
       sql<ProductStatus>`products.status`.as('status'),
@@ -44,7 +44,11 @@ type ProductRow = Awaited<ReturnType<ReturnType<typeof productsSeenBy>['executeT
 
 /** A product in Connect's shape. What customers of the vendor's own shops read, and how those call it, is for the vendor alone. */
 export function productBody (row: ProductRow, caller: ProductCaller) {
-  const { account_id, external_ids, mail_template, locales, mail_on_request, availability, on_renewal, order_page, listings, connections, ...product } = row
+  const {
+    account_id, external_ids, family_name, url_to_instructions, url_to_download, mail_template, locales, mail_on_request, availability, on_renewal, order_page,
+    listings, connections, ...product
+  } = row
+  const for_owner = { external_ids, family_name, url_to_instructions, url_to_download, mail_template, locales, mail_on_request, availability, on_renewal, order_page }
   const capabilities = capabilitiesOf(row)
   const is_owner = account_id === caller.id
   return {
@@ -54,7 +58,7 @@ export function productBody (row: ProductRow, caller: ProductCaller) {
     visibility: { owner: is_owner, listing: listings > 0 },
     stats: { listings, connections },
     events: { created: { at: row.created_at }, updated: { at: row.updated_at } },
-    ...(is_owner ? { external_ids, mail_template, locales, mail_on_request, availability, on_renewal, order_page } : {}),
+    ...(is_owner ? for_owner : {}),
   }
 }
 

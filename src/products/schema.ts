@@ -3,22 +3,29 @@ import { Type } from 'typebox'
 import { rqlFields } from '../plugins/rql/index.js'
 import { Lenient, Moment, Nullable, OneOf } from '../plugins/schema.js'
 
-const KEY_TAG = 'Must contain `{KEY}`, which stands for the license keys, one per line'
+const KEY_TAG = 'Must contain `{KEY}`, which stands for the license keys, one per line, unless all that the product hands over is a mail. docs/mail.md has all tags'
 const subject = Type.String({ minLength: 1, maxLength: 255, examples: ['Your license for {PROGRAM_NAME}'] })
 const text = Type.String({ minLength: 1, maxLength: 100_000, description: KEY_TAG, examples: ['Thank you for your purchase. Your key:\n\n{KEY}'] })
 const html = Type.String({ minLength: 1, maxLength: 100_000, description: `The HTML form; made from the text if left out. ${KEY_TAG}`, examples: ['<p>Your key: <b>{KEY}</b></p>'] })
 const name = Type.String({ minLength: 1, maxLength: 255, examples: ['Pro'] })
 
-const MailTemplate = Lenient({ subject, text, html: Type.Optional(html) }, { description: 'The words of the mail that hands over the keys; greeting, order details and signature are put around them' })
-const LocalTemplate = Lenient({ subject: Type.Optional(subject), text: Type.Optional(text), html: Type.Optional(html) })
+const family_name = Nullable(Type.String({ maxLength: 255, description: 'What the product is an edition of: mails call it by both names', examples: ['Photo Studio'] }))
+const url = (description: string) => Nullable(Type.String({ maxLength: 2048, description, examples: ['https://example.com/start'] }))
+const urls = { url_to_instructions: Type.Optional(url('`{URL}` of mails')), url_to_download: Type.Optional(url('`{URL_FULL}` of mails')) }
+
+export const MailTemplate = Lenient({ subject, text, html: Type.Optional(html) }, { description: 'The words of the mail that hands over the keys; greeting, order details and signature are put around them' })
+const localUrls = { url_to_instructions: Type.Optional(Type.String({ maxLength: 2048 })), url_to_download: Type.Optional(Type.String({ maxLength: 2048 })) }
+export const LocalTemplate = Lenient({ subject: Type.Optional(subject), text: Type.Optional(text), html: Type.Optional(html) })
 
 const Locales = Type.Record(
   Type.String({ pattern: '^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$' }),
-  Lenient({ name: Type.Optional(name), mail_template: Type.Optional(LocalTemplate) }),
+  Lenient({
+    name: Type.Optional(name), family_name: Type.Optional(Type.String({ maxLength: 255 })), ...localUrls, mail_template: Type.Optional(LocalTemplate),
+  }),
   {
     additionalProperties: false,
     maxProperties: 200,
-    description: 'By locale (`pt_BR`) or language (`pt`): what replaces name and words for an order of that locale',
+    description: 'By locale (`pt_BR`) or language (`pt`): what replaces names, addresses and words for an order of that locale',
     examples: [{ de: { mail_template: { subject: 'Ihre Lizenz', text: 'Ihr Schlüssel: {KEY}' } } }],
   })
 
@@ -60,6 +67,8 @@ const Category = Lenient({ id: Type.Optional(Type.String({ maxLength: 100 })), n
 
 const writable = {
   external_ids: Type.Optional(ExternalIds),
+  family_name: Type.Optional(family_name),
+  ...urls,
   mail_template: Type.Optional(MailTemplate),
   locales: Type.Optional(Locales),
   mail_on_request: Type.Optional(Type.Boolean({ description: 'The customer of a purchase request is mailed the keys like the one of an order; not if left out' })),
@@ -107,6 +116,8 @@ export const Product = Type.Object({
   created_at: Moment(),
   updated_at: Moment(),
   external_ids: Type.Optional(Type.Array(Type.String(), { description: 'Only the vendor sees it, and what follows', examples: [['sku-pro']] })),
+  family_name: Type.Optional(family_name),
+  ...urls,
   mail_template: Type.Optional(Type.Unsafe<unknown>({ type: 'object', properties: { subject, text, html }, required: ['subject', 'text'] })),
   locales: Type.Optional(Type.Unsafe<unknown>({ type: 'object', additionalProperties: true, examples: [{}] })),
   mail_on_request: Type.Optional(Type.Boolean()),
