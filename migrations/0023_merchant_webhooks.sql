@@ -22,21 +22,23 @@ create function webhooks_hearing (account_id text, object_class text, type text,
   offset 0
 $$;
 
--- Of orders: what the order is after the change. An order is here once it is paid, so it is created and paid at the same moment.
+-- Of orders: what the order is after the change. An order is here once it is paid, so it is created and paid at the same moment; these two come before its lines
+-- are served, and say nothing of that: order.fulfilled, order.backordered or order.unfulfilled do.
 create function tell_of_orders (told events[]) returns void language plpgsql as $$
 begin
   insert into webhook_messages (account_id, webhook_id, kind, event, data)
   select w.account_id, w.id, 'change', c.event, jsonb_strip_nulls(jsonb_build_object(
-    'id', o.id, 'external_id', o.external_id, 'source_id', o.source_id, 'mode', o.mode, 'status', o.status, 'is_held', o.is_held, 'fulfillment_status', o.fulfillment_status,
-    'units', n.units, 'ended_units', n.ended_units, 'licenses', n.licenses, 'missing', n.missing, 'line_item_ids', c.line_item_ids,
-    'sequence', nextval('webhook_sequence')))
+      'id', o.id, 'external_id', o.external_id, 'source_id', o.source_id, 'mode', o.mode, 'status', o.status, 'units', n.units, 'ended_units', n.ended_units)
+    || case when c.is_served then jsonb_build_object('is_held', o.is_held, 'fulfillment_status', o.fulfillment_status, 'licenses', n.licenses, 'missing', n.missing,
+      'line_item_ids', c.line_item_ids) else '{}' end
+    || jsonb_build_object('sequence', nextval('webhook_sequence')))
   from (
-    select distinct t.account_id, m.event, coalesce(t.data ->> 'order_id', t.subject_id) as order_id, t.data -> 'line_item_ids' as line_item_ids
+    select distinct t.account_id, m.nth, m.event, m.nth > 2 as is_served, coalesce(t.data ->> 'order_id', t.subject_id) as order_id, t.data -> 'line_item_ids' as line_item_ids
     from unnest(told) t
-    join (values ('order.paid', 'order.created'), ('order.paid', 'order.paid'), ('order.fulfilled', 'order.fulfilled'),
-      ('line_item.backordered', 'order.backordered'), ('line_item.unfulfilled', 'order.unfulfilled'), ('order.partially_refunded', 'order.partially_refunded'),
-      ('order.refunded', 'order.refunded'), ('order.cancelled', 'order.cancelled'), ('order.disputed', 'order.disputed'),
-      ('order.charged_back', 'order.charged_back'), ('order.restored', 'order.restored')) as m (type, event) on m.type = t.type) c
+    join (values (1, 'order.paid', 'order.created'), (2, 'order.paid', 'order.paid'), (3, 'order.fulfilled', 'order.fulfilled'),
+      (4, 'line_item.backordered', 'order.backordered'), (5, 'line_item.unfulfilled', 'order.unfulfilled'), (6, 'order.partially_refunded', 'order.partially_refunded'),
+      (7, 'order.refunded', 'order.refunded'), (8, 'order.cancelled', 'order.cancelled'), (9, 'order.disputed', 'order.disputed'),
+      (10, 'order.charged_back', 'order.charged_back'), (11, 'order.restored', 'order.restored')) as m (nth, type, event) on m.type = t.type) c
   cross join lateral webhooks_hearing(c.account_id, 'order', 'change', c.event) w
   cross join lateral (select * from orders o where o.account_id = c.account_id and o.id = c.order_id limit 1) o
   cross join lateral (
@@ -44,7 +46,8 @@ begin
       coalesce(sum((select b.missing from backorders b where b.account_id = l.account_id and b.line_item_id = l.id)), 0) as missing,
       sum((select count(*) from allocations a where a.account_id = l.account_id and a.line_item_id = l.id and a.ended_as is null)) as licenses
     from line_items l where l.account_id = o.account_id and l.order_id = o.id) n
-  where w.product_id is null or w.product_id = any(n.product_ids);
+  where w.product_id is null or w.product_id = any(n.product_ids)
+  order by c.nth;
 end $$;
 
 -- Licenses that somebody may have now, and that nobody had before: their mail was accepted, or they were shown or approved with a request. Mails

@@ -20,7 +20,7 @@ export async function markSeen (trx: Transaction<Database>, { account_id, licens
       returning license_id
     )
     insert into events (account_id, type, subject_id, actor, data)
-    select ${account_id}, 'license.seen', license_id, ${seen_by}, jsonb_build_object('order_id', a.order_id, 'line_item_id', a.line_item_id, 'how', ${how}::text)
+    select ${account_id}, 'license.seen', seen.license_id, ${seen_by}, jsonb_build_object('order_id', a.order_id, 'line_item_id', a.line_item_id, 'how', ${how}::text)
     from seen cross join lateral (
       select * from allocations a where a.account_id = ${account_id} and a.license_id = seen.license_id and a.ended_as is null limit 1) a`.execute(trx)
 }
