@@ -4,7 +4,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=optional
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
-RUN npx tsc -p tsconfig.build.json
+RUN npm run --silent build
 
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app

@@ -8,10 +8,11 @@ const FILES = [
   { url: '/order', file: 'order.html', type: 'text/html; charset=utf-8', keep: 'no-store' },
   { url: '/order/page.css', file: 'page.css', type: 'text/css; charset=utf-8', keep: 'no-cache' },
   { url: '/order/page.js', file: 'page.js', type: 'text/javascript; charset=utf-8', keep: 'no-cache' },
+  { url: '/order/icon.svg', file: 'icon.svg', type: 'image/svg+xml', keep: 'no-cache' },
   { url: '/order/words.js', file: 'words.js', type: 'text/javascript; charset=utf-8', keep: 'no-cache' },
 ] as const
 
-/** The page of an order for browsers: three files, which are the same for everybody. What the link carries behind its # stays in the browser. */
+/** The page of an order for browsers: a few files, which are the same for everybody. What the link carries behind its # stays in the browser. */
 export const orderPageFileRoutes: FastifyPluginAsync = async (app) => {
   for (const { url, file, type, keep } of FILES) {
     const bytes = await readFile(new URL(`page/${file}`, import.meta.url))

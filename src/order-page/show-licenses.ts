@@ -1,7 +1,6 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { spokenLines } from '../deliveries/spoken-lines.js'
-import { recordEvent } from '../events/record.js'
 import { markSeen } from '../licenses/mark-seen.js'
 import { showsLicenses, type OpenedPage } from './open-page.js'
 
@@ -23,13 +22,10 @@ export async function showLicenses (
     where a.license_id = any(${license_ids}::text[]) order by a.license_id for no key update of a`.execute(trx)
   const shown = held.map((allocation) => allocation.license_id)
   // a statement of its own, which sees what another reader wrote while this one waited
-  const { rows: fresh } = await sql<{ license_id: string, line_item_id: string }>`
-    select license_id, line_item_id from allocations a
+  const { rows: fresh } = await sql<{ license_id: string }>`
+    select license_id from allocations a
     where account_id = ${account_id} and license_id = any(${shown}::text[]) and ended_as is null and not exists (
       select from license_sightings s where s.account_id = a.account_id and s.license_id = a.license_id and s.how = 'order_page' and s.seen_at >= a.allocated_at)`.execute(trx)
-  if (fresh.length === 0) return new Set(shown)
   await markSeen(trx, { account_id, license_ids: fresh.map((license) => license.license_id), how: 'order_page', seen_by: null })
-  const line_item_ids = [...new Set(fresh.map((license) => license.line_item_id))]
-  await recordEvent(trx, { account_id, type: 'order.licenses_shown', subject_id: order_id, data: { line_item_ids, licenses: fresh.length } })
   return new Set(shown)
 }

@@ -14,7 +14,7 @@ const PUBLIC = ['getInquiryForm', 'getOrderPage', 'isLive', 'isReady', 'receiveP
 /** Answered without a key, and not in the document. */
 const PAGES = [
   '/docs', '/docs/static/theme/latchkey.css', '/docs/static/index.html', '/docs/static/swagger-initializer.js', '/docs/*', '/docs/json', '/docs/yaml', '/docs/problems', '/openapi.json',
-  '/order', '/order/page.css', '/order/page.js', '/order/words.js',
+  '/order', '/order/icon.svg', '/order/page.css', '/order/page.js', '/order/words.js',
 ]
 /** What browsers ask before a storefront's script calls; not in the document. */
 const PREFLIGHTS = ['/v1/order-page', '/v1/order-page/reveal']
