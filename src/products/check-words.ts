@@ -20,8 +20,9 @@ const noneIfEmpty = (text: string | null | undefined): string | null | undefined
 /** Only what is known, so that nothing else is stored. */
 const known = ({ subject, text, html }: Partial<MailTemplate>): Partial<MailTemplate> => given({ subject, text, html })
 
-function knownLocal ({ name, family_name, url_to_instructions, url_to_download, mail_template }: LocalWords): object {
-  return given({ name, family_name, url_to_instructions, url_to_download, mail_template: mail_template === undefined ? undefined : known(mail_template) })
+function toKnown ([locale, { name, family_name, url_to_instructions, url_to_download, mail_template }]: [string, LocalWords]): [string, object] {
+  const words = mail_template === undefined ? undefined : known(mail_template)
+  return [locale, given({ name, family_name, url_to_instructions, url_to_download, mail_template: words })]
 }
 
 /**
@@ -43,6 +44,6 @@ export function checkWords ({ family_name, url_to_instructions, url_to_download,
     url_to_instructions: noneIfEmpty(url_to_instructions),
     url_to_download: noneIfEmpty(url_to_download),
     mail_template: mail_template === undefined ? undefined : JSON.stringify(known(mail_template)),
-    locales: locales === undefined ? undefined : JSON.stringify(Object.fromEntries(Object.entries(locales).map(([locale, entry]) => [locale, knownLocal(entry)]))),
+    locales: locales === undefined ? undefined : JSON.stringify(Object.fromEntries(Object.entries(locales).map(toKnown))),
   })
 }

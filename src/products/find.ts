@@ -48,7 +48,7 @@ export function productBody (row: ProductRow, caller: ProductCaller) {
     account_id, external_ids, family_name, url_to_instructions, url_to_download, mail_template, locales, mail_on_request, availability, on_renewal, order_page,
     listings, connections, ...product
   } = row
-  const for_owner = { external_ids, family_name, url_to_instructions, url_to_download, mail_template, locales, mail_on_request, availability, on_renewal, order_page }
+  const words = { family_name, url_to_instructions, url_to_download, mail_template, locales }
   const capabilities = capabilitiesOf(row)
   const is_owner = account_id === caller.id
   return {
@@ -58,7 +58,7 @@ export function productBody (row: ProductRow, caller: ProductCaller) {
     visibility: { owner: is_owner, listing: listings > 0 },
     stats: { listings, connections },
     events: { created: { at: row.created_at }, updated: { at: row.updated_at } },
-    ...(is_owner ? for_owner : {}),
+    ...(is_owner ? { external_ids, ...words, mail_on_request, availability, on_renewal, order_page } : {}),
   }
 }
 

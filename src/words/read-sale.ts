@@ -23,6 +23,7 @@ export function together (lines: ReadonlyArray<{ quantity: number, unit_amount: 
   return {
     quantity: lines.reduce((sum, line) => sum + line.quantity, 0),
     unit_amount: lines.every((line) => line.unit_amount === first) ? first : null,
-    total_amount: lines.reduce<bigint | null>((sum, { quantity, unit_amount }) => sum === null || unit_amount === null ? null : sum + unit_amount * BigInt(quantity), 0n),
+    total_amount: lines.reduce<bigint | null>((sum, line) =>
+      sum === null || line.unit_amount === null ? null : sum + line.unit_amount * BigInt(line.quantity), 0n),
   }
 }

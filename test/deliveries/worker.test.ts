@@ -142,7 +142,7 @@ t.test('poison', async (t) => {
   await shop.db.updateTable('licenses').set({ sealed: Buffer.alloc(40) }).where('id', 'in', unreadable.license_ids).execute()
   const broken = await order(shop, ['KEY-5'])
   const { product_id: product } = await stateOf(shop, broken.delivery_id)
-  await shop.db.updateTable('products').set({ mail_template: '42' }).where('id', '=', product).execute()
+  await shop.db.updateTable('mail_words').set({ words: '42' }).where('product_id', '=', product).execute()
   const good = await order(shop, ['KEY-6'], { customer: { email: 'good@example.com' } })
   work(t, shop, { SMTP_URL: server.url, WORKER_CONCURRENCY: '1' })
   await reaches(shop, good.delivery_id, 'sent')
