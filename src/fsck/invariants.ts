@@ -2,6 +2,8 @@ import { sql, type Kysely, type RawBuilder } from 'kysely'
 import type { Database, Reader } from '../database/connect.js'
 import type { Check } from './check.js'
 import { deliveryChecks } from './deliveries.js'
+import { expiryChecks } from './expiry.js'
+import { erasureChecks } from './erasures.js'
 import { factChecks } from './facts.js'
 import { holdChecks } from './holds.js'
 import { licenseChecks } from './licenses.js'
@@ -19,8 +21,8 @@ export interface Violation { check: string, total: number, ids: string[] }
 export interface Finding { check: string, rows: number, violation: Violation | undefined }
 
 export const checks: readonly Check[] = [
-  ...licenseChecks, ...holdChecks, ...supplyChecks, ...orderChecks, ...factChecks,
-  ...deliveryChecks, ...recallChecks, ...renewalChecks, ...requestChecks, ...webhookChecks,
+  ...licenseChecks, ...expiryChecks, ...holdChecks, ...supplyChecks, ...orderChecks, ...factChecks,
+  ...deliveryChecks, ...recallChecks, ...renewalChecks, ...requestChecks, ...webhookChecks, ...erasureChecks,
 ]
 
 const IDS_MAX = 10

@@ -8,6 +8,7 @@ import { newKeyMaterial, readKeyring } from '../../src/sealing.js'
 import { testDatabase } from '../support/database.js'
 import { filledOrder, poolOf, productOf, vendorShop, type Shop } from '../support/fixtures.js'
 import { assertInvariants } from '../support/invariants.js'
+import { erasurePlants } from './erasure-plants.js'
 import { factPlants } from './fact-plants.js'
 import { testFaults } from './faults.js'
 import { recallPlants } from './recall-plants.js'
@@ -84,13 +85,13 @@ const plants: Record<string, string[]> = {
   'a supply order that is done brought as many licenses as it asked for, into the pool of its line': [demandDone(1)],
   'a batch is of one supply order': [`${demandDone(1)}; ${demandDone(2)}`],
   'names know whether their product hands over nothing but a mail': ['update product_refs set is_informational = true'],
-  'every license is in exactly one state: available, held, allocated, revoked or withdrawn': [
+  'every license is in exactly one state: available, held, allocated, revoked, expired or withdrawn': [
     `delete from stock where license_id = ${ONE_IN_STOCK}`,
     "insert into withdrawals (account_id, license_id, pool_id, reason, created_by) select account_id, license_id, pool_id, 'gone', 'x' from stock limit 1",
     "update allocations set ended_as = 'released', ended_at = now() where unit = 1",
     'insert into stock (account_id, pool_id, position, license_id) select account_id, pool_id, 90, license_id from allocations where unit = 1',
   ],
-  'whatever is in stock, held, allocated or withdrawn was loaded into that pool': [
+  'whatever is in stock, held, allocated, expired or withdrawn was loaded into that pool': [
     "insert into stock (account_id, pool_id, position, license_id) select account_id, pool_id, 90, 'LI-ghost' from stock limit 1",
     `update stock set pool_id = ${SOLD}, position = 90 where license_id = ${ONE_IN_STOCK}`,
   ],
@@ -218,7 +219,7 @@ t.test('a sound database has no violation', async (t) => {
 
 // Guarantee: no check is only decoration: for each there is a fault that it finds.
 t.test('every check has a fault that it must find', async (t) => {
-  const planted = [plants, factPlants, recallPlants, renewalPlants, requestPlants].flatMap((each) => Object.keys(each))
+  const planted = [plants, factPlants, recallPlants, renewalPlants, requestPlants, erasurePlants].flatMap((each) => Object.keys(each))
   t.strictSame(checks.map(({ name }) => name).sort(), planted.sort())
 })
 
