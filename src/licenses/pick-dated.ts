@@ -42,23 +42,30 @@ const first = (pool: RawBuilder<unknown>, { account_id, pool_id }: PoolId, wante
   order by position limit ${wanted} for update`
 
 /**
- * By the index of expiries, from the mark or from what is fit, whichever is later: one bound, of which the index scan starts. Then what was loaded
- * before the pool had expiries; it lies below them by position.
+ * By the index of expiries, from the mark or from what is fit, whichever is later: one bound, at which the index scan starts. Then what never expires, in
+ * the order loaded: from before the pool had expiries, which by position lies below them, and from since.
  */
 const soonest = (pool: RawBuilder<unknown>, { account_id, pool_id }: PoolId, wanted: number): RawBuilder<Picked> => sql<Picked>`
   with pool as materialized (
-    select dated_from, greatest(mark_expires_at, fit_after) as expires_at, case when mark_expires_at > fit_after then mark_position else ${POSITION_MAX} end as position
+    select dated_from, greatest(mark_expires_at, fit_after) as expires_at, case when mark_expires_at > fit_after then mark_position else ${POSITION_MAX} end as position,
+      case mark_expires_at when 'infinity' then mark_position else 0 end as never_from
     from (${pool}) p
   ), dated as materialized (
     select expires_at, position, license_id from stock
-    where account_id = ${account_id} and pool_id = ${pool_id} and expires_at is not null
+    where account_id = ${account_id} and pool_id = ${pool_id} and expires_at < 'infinity'
       and (expires_at, position) >= ((select expires_at from pool), (select position from pool))
     order by expires_at, position limit ${wanted} for update
-  ), undated as materialized (
+  ), before as materialized (
     select position, license_id from stock
     where account_id = ${account_id} and pool_id = ${pool_id} and position < (select dated_from from pool) and expires_at is null
-    order by position limit greatest(0, ${wanted}::bigint - (select count(*) from dated)) for update
+    order by position limit ${wanted}::bigint - (select count(*) from dated) for update
+  ), since as materialized (
+    select position, license_id from stock
+    where account_id = ${account_id} and pool_id = ${pool_id} and expires_at = 'infinity' and position >= (select never_from from pool)
+    order by position limit ${wanted}::bigint - (select count(*) from dated) - (select count(*) from before) for update
   )
   select position, license_id from (
-    select expires_at, position, license_id from dated union all select null, position, license_id from undated) s
+    select expires_at, position, license_id from dated
+    union all select null, position, license_id from before
+    union all select null, position, license_id from since) s
   order by expires_at nulls last, position`
