@@ -100,3 +100,17 @@ export async function assertMailed (t: Test, shop: Shop, mails: readonly Receive
   }), 'a repeat says the same to the same')
   return read.length - distinct.size
 }
+
+/** Guarantees B6, E1: of every order each event was planned once, with it, and its receiver was called. Returns how many calls were repeats. */
+export async function assertTold (
+  t: Test, { server: { db } }: Shop, calls: ReadonlyArray<{ body: string }>, orders: ReadonlyMap<number, string>
+): Promise<number> {
+  await until('every message to be sent', async () =>
+    (await db.selectFrom('webhook_messages').select('id').where('status', '<>', 'sent').limit(1).execute()).length === 0, 40_000)
+  const expected = [...orders.values()].flatMap((id) => [`order.fulfilled ${id}`, `order.paid ${id}`]).sort()
+  const planned = await db.selectFrom('webhook_messages').select(['event', 'data']).execute()
+  t.strictSame(planned.map(({ event, data }) => `${event} ${(data as { id: string }).id}`).sort(), expected, 'each event of each order was planned once')
+  const heard = calls.map(({ body }) => JSON.parse(body) as { type: string, data: { id: string } }).map(({ type, data }) => `${type} ${data.id}`)
+  t.strictSame([...new Set(heard)].sort(), expected, 'and its receiver was called')
+  return heard.length - expected.length
+}

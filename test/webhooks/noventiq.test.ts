@@ -38,9 +38,8 @@ async function settled ({ db }: TestApp, count: number): Promise<void> {
   await until(`${count} messages to be sent`, async () => (await db.selectFrom('webhook_messages').select('id').where('status', '=', 'sent').execute()).length === count)
 }
 
-// Guarantee: a receiver that was written for Noventiq's webhooks reads ours: a call for each line, signed as there, at the moments of its events, with whole
-// items returned.
-// The customer is in the call only: not in what is kept of it, nor of an answer that repeats it, and not in a call after the customer was erased.
+// Guarantee: a receiver that was written for Noventiq's webhooks reads ours: a call for each line, signed as there, with whole items returned. The customer is
+// in the call only: not in what is kept of it, nor of an answer that repeats it, and not in a call after the customer was erased.
 t.test('the webhooks of Noventiq', async (t) => {
   const it = await testApp(t)
   const shop = await shopOf(it, it.vendor, 'sku-told', 4)
