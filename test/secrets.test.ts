@@ -1,30 +1,17 @@
 // Keys in clear are in the mail and in a reveal, and nowhere else (docs/decisions: what is sealed). Looked for byte by byte, in many encodings, in
 // every output of a whole service on a durable PostgreSQL that logs each statement with its parameters.
 import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import os from 'node:os'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { sql } from 'kysely'
-import pg from 'pg'
-import copyStreams from 'pg-copy-streams'
-import t, { type Test } from 'tap'
-import { buildApp } from '../src/app.js'
-import { readConfig } from '../src/config.js'
-import { connectDatabase } from '../src/database/connect.js'
-import { startEmbeddedPostgres } from '../src/database/embedded.js'
-import { migrateToLatest } from '../src/database/migrate.js'
-import { buildLogger } from '../src/log.js'
-import { openIntake } from '../src/orders/intake.js'
-import { newKeyMaterial, readKeyring } from '../src/sealing.js'
-import { startWorker } from '../src/worker.js'
+import t from 'tap'
 import { testAccount, type TestAccount } from './support/app.js'
+import { copyOf, durableService, filesOf, hits, type DurableService } from './support/everywhere.js'
 import { assertInvariants } from './support/invariants.js'
 import { receiver } from './support/receiver.js'
 import { playMarket } from './support/secret-market.js'
 import { playTrade } from './support/secret-trade.js'
-import { mailServer } from './support/smtp.js'
-import { listen } from './support/socket.js'
 import { until } from './support/until.js'
 import { callsOf, makePool, makeProduct, orderOf, type Call } from './support/vendor.js'
 import { messageOf, postMessage } from './support/webhooks.js'
@@ -35,64 +22,9 @@ const MARKER = 'MARKER-51c8e0aa-planted-in-clear'
 /** The client programs of a PostgreSQL as new as the server: where pg_dump is. */
 const PG_BIN = process.env['PG_PROGRAMS']
 
-/** The text in every form in which it may turn up; of base64 what does not depend on its neighbours, at the three offsets. */
-function formsOf (text: string): Map<string, Buffer> {
-  const utf8 = Buffer.from(text)
-  const forms = new Map<string, Buffer>([['utf8', utf8], ['latin1', Buffer.from(text, 'latin1')], ['reversed', Buffer.from([...text].reverse().join(''))], ['utf16le', Buffer.from(text, 'utf16le')]])
-  forms.set('utf16be', Buffer.from(forms.get('utf16le') as Buffer).swap16())
-  for (const [name, form] of [['hex', utf8.toString('hex')], ['HEX', utf8.toString('hex').toUpperCase()], ['url', encodeURIComponent(text)], ['json', JSON.stringify(text).slice(1, -1).replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)],
-    ['quoted-printable', text.replace(/[^ -~]/g, (c) => [...Buffer.from(c)].map((byte) => `=${byte.toString(16).toUpperCase()}`).join(''))],
-    ['bytea escape', text.replace(/[^ -~]/g, (c) => [...Buffer.from(c)].map((byte) => `\\${byte.toString(8)}`).join(''))]] as const) forms.set(name, Buffer.from(form))
-  for (const offset of [0, 1, 2]) {
-    const whole = Buffer.concat([Buffer.alloc(offset), utf8])
-    const inner = whole.subarray(offset === 0 ? 0 : 3, whole.length - whole.length % 3).toString('base64')
-    forms.set(`base64 at ${offset}`, Buffer.from(inner))
-    forms.set(`base64url at ${offset}`, Buffer.from(inner.replaceAll('+', '-').replaceAll('/', '_')))
-  }
-  return forms
-}
-
-/** In which forms the text is in the bytes. */
-const hits = (bytes: Buffer, text: string): string[] => [...formsOf(text)].filter(([, form]) => bytes.includes(form)).map(([name]) => name)
-
-/** The files below a directory, with their bytes. */
-function filesOf (directory: string): Map<string, Buffer> {
-  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  return new Map(files.map((entry) => [path.join(entry.parentPath, entry.name), readFileSync(path.join(entry.parentPath, entry.name))]))
-}
-
-/** A service with its own durable database: everything that it writes is collected. */
-async function service (t: Test) {
-  const dir = mkdtempSync(path.join(os.tmpdir(), 'latchkey-secrets-'))
-  chmodSync(dir, 0o711) // the server may run as another user
-  const dataDir = path.join(dir, 'data', 'database')
-  const server = await startEmbeddedPostgres({ dataDir, database: 'latchkey' })
-  t.teardown(async () => { await server.stop(); rmSync(dir, { recursive: true, force: true }) })
-  const admin = new pg.Client({ connectionString: server.url() })
-  await admin.connect()
-  for (const setting of ["log_statement = 'all'", 'log_parameter_max_length = -1', 'log_parameter_max_length_on_error = -1', "log_min_error_statement = 'error'", "log_min_messages = 'info'", 'log_duration = on']) {
-    await admin.query(`alter role postgres set ${setting}`)
-  }
-  await admin.end()
-  const mail = await mailServer(t)
-  const config = readConfig({ LOG_LEVEL: 'trace', SMTP_URL: mail.url, WORKER_POLL_MS: '20' })
-  const db = connectDatabase(server.url(), config)
-  await migrateToLatest(db)
-  const keyring = readKeyring(newKeyMaterial())
-  const log: string[] = []
-  const logger = buildLogger(config, { write: (text: string) => { log.push(text) } })
-  const intake = openIntake(server.url(), config, db, keyring)
-  const app = await buildApp({ config, db, keyring, intake, logger })
-  const port = await listen(app)
-  const worker = startWorker({ db, config, keyring, log: logger })
-  t.teardown(async () => { await app.close(); await worker.stop(); await intake.close(); await db.destroy() })
-  return { server, dataDir, db, app, port, mail, log }
-}
-type Service = Awaited<ReturnType<typeof service>>
-
 /** Every way a key goes, and every way it fails to. Returns what was answered, apart from what may show secrets. */
 async function play (
-  { db, app, port, mail }: Service, vendor: TestAccount
+  { db, app, port, mail }: DurableService, vendor: TestAccount
 ): Promise<{ call: Call, pool_id: string, answers: string[], shown: string[], secrets: string[] }> {
   const call = callsOf(app, vendor)
   const [answers, shown]: [string[], string[]] = [[], []]
@@ -129,24 +61,10 @@ async function play (
   return { call, pool_id, answers, shown, secrets: [vendor.api_key, key.api_key].map((api_key) => api_key.split(':')[1] as string).concat(source.secret.slice('whsec_'.length)) }
 }
 
-/** Every table as COPY writes it: what a logical dump holds. */
-async function copyOf (url: string): Promise<Buffer> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    const { rows } = await client.query<{ name: string }>("select quote_ident(tablename) as name from pg_tables where schemaname = 'public' order by 1")
-    const chunks: Buffer[] = []
-    for (const { name } of rows) for await (const chunk of client.query(copyStreams.to(`copy ${name} to stdout`))) chunks.push(chunk as Buffer)
-    return Buffer.concat(chunks)
-  } finally {
-    await client.end()
-  }
-}
-
 // Guarantee (F1, F2, F3, C8): no license key, API key (ours, or a vendor's to a checkout) or signing secret is in clear in any log, answer, list, event,
 // refusal, file of the database, WAL or dump, whatever succeeded or failed; a license key is in the mail's body and in a reveal, whole.
 t.test('secrets', { timeout: 110_000 }, async (t) => {
-  const running = await service(t)
+  const running = await durableService(t)
   const { server, dataDir, db, mail, log } = running
   const vendor = await testAccount(db, 'vendor')
   const { call, pool_id, answers, shown, secrets } = await play(running, vendor)
