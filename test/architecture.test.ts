@@ -36,10 +36,10 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
   ['a verb imports verbs of its own resource, or of one further down the line erasures, payments, subscriptions, requests, assets, tiers, recalls, parameters, order-page, orders, supplies, holds, words, licenses, pools, events', ({ from, to }) =>
     isVerb(from) && isVerb(to) && line.includes(folder(from)) && line.includes(folder(to)) && line.indexOf(folder(to)) < line.indexOf(folder(from))],
   ['deliveries import nobody\'s verbs but events/record.ts, of words what a mail is written from, and the link to the order page', ({ from, to }) =>
-    folder(from) === 'deliveries' && isVerb(to) && folder(to) !== 'deliveries' && !['events/record.ts', 'words/read-sale.ts', 'words/read-words.ts', 'order-page/link.ts'].includes(to)],
+    folder(from) === 'deliveries' && isVerb(to) && folder(to) !== 'deliveries' && !['events/record.ts', 'words/read-sale.ts', 'words/read-words.ts', 'words/find-wrapper.ts', 'order-page/link.ts'].includes(to)],
   ['nobody imports the verbs of deliveries but plan, replan and wake; routes may resend, the order page lists what mails say', ({ from, to }) =>
     isVerb(to) && folder(to) === 'deliveries' && !['deliveries', 'worker'].includes(folder(from)) && from !== 'worker.ts' && !calledInTransaction.includes(to) &&
-    !(isRoutes(from) && to === 'deliveries/resend.ts') && !(folder(from) === 'order-page' && to === 'deliveries/spoken-lines.ts')],
+    !(isRoutes(from) && to === 'deliveries/resend.ts') && !(['order-page', 'words'].includes(folder(from)) && to === 'deliveries/spoken-lines.ts')],
   ['accounts, products, pools, licenses, orders and deliveries know no checkout', ({ from, to }) => folder(to) === 'payments' && !['payments', 'commands', 'worker', ''].includes(folder(from))],
   ['verbs know no plugin, except that payments/ and webhooks/call-validator.ts read and check JSON with them', ({ from, to }) =>
     isVerb(from) && folder(to) === 'plugins' && !(folder(from) === 'payments' && ['plugins/json-body.ts', 'plugins/validation.ts', 'plugins/schema.ts'].includes(to)) &&

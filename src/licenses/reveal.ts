@@ -3,6 +3,7 @@ import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { Problem } from '../problems.js'
 import { open, type Keyring } from '../sealing.js'
+import { openKeys } from './open-keys.js'
 
 interface Reveal { account_id: string, license_id: string, actor: string }
 
@@ -27,4 +28,21 @@ export async function revealLicense (
   const data = allocation === undefined ? {} : { order_id: allocation.order_id }
   await recordEvent(trx, { account_id, type: 'license.revealed', subject_id: license_id, actor, data })
   return { id: license_id, key: key.toString(), expires_at: license.expires_at }
+}
+
+/**
+ * Opens licenses of an order for somebody to read, each recorded as {@link revealLicense} does, and returns their keys by their ids. The caller has found and
+ * locked their open allocations, in the order of their ids.
+ */
+export async function revealLicenses (
+  trx: Transaction<Database>, keyring: Keyring, { account_id, order_id, license_ids, actor }: Omit<Reveal, 'license_id'> & { order_id: string, license_ids: readonly string[] }
+): Promise<Map<string, string>> {
+  await sql`
+    with revealed as (
+      insert into license_sightings (account_id, license_id, how, seen_by, seen_at)
+      select ${account_id}, l.id, 'revealed', ${actor}, clock_timestamp() from unnest(${license_ids}::text[]) as l (id) returning license_id
+    )
+    insert into events (account_id, type, subject_id, actor, data)
+    select ${account_id}, 'license.revealed', license_id, ${actor}, jsonb_build_object('order_id', ${order_id}::text) from revealed`.execute(trx)
+  return openKeys(trx, keyring, account_id, license_ids)
 }

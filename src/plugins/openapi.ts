@@ -33,6 +33,7 @@ const TAGS = {
   assets: 'Purchases and their present state, as requests made them',
   conversations: 'The talk of vendor and provider about a request',
   subscriptions: 'Assets as they are billed, and what is charged for a period',
+  mails: 'What mails say: the words of products by version, what stands around them, previews',
   deliveries: 'Mails that hand keys to customers',
   erasures: 'Personal data erased on request or after a time',
   tiers: 'Customers and resellers of providers, and how resellers are set up for a product',

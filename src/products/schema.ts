@@ -15,7 +15,7 @@ const urls = { url_to_instructions: Type.Optional(url('`{URL}` of mails')), url_
 
 export const MailTemplate = Lenient({ subject, text, html: Type.Optional(html) }, { description: 'The words of the mail that hands over the keys; greeting, order details and signature are put around them' })
 const localUrls = { url_to_instructions: Type.Optional(Type.String({ maxLength: 2048 })), url_to_download: Type.Optional(Type.String({ maxLength: 2048 })) }
-export const LocalTemplate = Lenient({ subject: Type.Optional(subject), text: Type.Optional(text), html: Type.Optional(html) })
+const LocalTemplate = Lenient({ subject: Type.Optional(subject), text: Type.Optional(text), html: Type.Optional(html) })
 
 const Locales = Type.Record(
   Type.String({ pattern: '^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}$' }),
