@@ -1,6 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely'
 import type { Database, Reader } from '../database/connect.js'
 import type { Check } from './check.js'
+import { alertChecks } from './alerts.js'
 import { deliveryChecks } from './deliveries.js'
 import { expiryChecks } from './expiry.js'
 import { erasureChecks } from './erasures.js'
@@ -22,7 +23,7 @@ export interface Finding { check: string, rows: number, violation: Violation | u
 
 export const checks: readonly Check[] = [
   ...licenseChecks, ...expiryChecks, ...holdChecks, ...supplyChecks, ...orderChecks, ...factChecks,
-  ...deliveryChecks, ...recallChecks, ...renewalChecks, ...requestChecks, ...webhookChecks, ...erasureChecks,
+  ...deliveryChecks, ...recallChecks, ...renewalChecks, ...requestChecks, ...webhookChecks, ...erasureChecks, ...alertChecks,
 ]
 
 const IDS_MAX = 10

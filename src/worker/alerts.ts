@@ -1,3 +1,4 @@
+import type { Kysely } from 'kysely'
 import { claimAlertMails, type ClaimedAlertMail } from '../alerts/claim.js'
 import { countSales, findSellers } from '../alerts/count-sales.js'
 import { findChangedPools, watchNewPools } from '../alerts/find-changed.js'
@@ -7,6 +8,7 @@ import { noteFailures } from '../alerts/note-failures.js'
 import { findWaiting, planAlertMails } from '../alerts/plan-mails.js'
 import { sendAlertMail, type AlertPost } from '../alerts/send.js'
 import type { Config } from '../config.js'
+import type { Database } from '../database/connect.js'
 import { inTransaction } from '../database/transaction.js'
 import { domainOf } from './deliveries.js'
 import { inEach } from './in-each.js'
@@ -18,13 +20,17 @@ const MINUTE = 60 * SECOND
 
 /** What is looked for, and who is to be told. */
 export const alertJobs: readonly Job[] = [
-  ['watch new pools', 5 * SECOND, (db) => inTransaction(db, watchNewPools)],
-  ['look at pools', 5 * SECOND, (db) => inEach(db, findChangedPools, lookAtPools)],
+  ['look at pools', 5 * SECOND, lookAtChanged],
   ['look at what failed', 5 * SECOND, (db) => inTransaction(db, noteFailures)],
   ['look at what expires', MINUTE, (db) => inTransaction(db, noteExpiring)],
   ['count sales', 10 * SECOND, (db) => inEach(db, findSellers, countSales)],
-  ['plan alert mails', 5 * SECOND, (db) => inEach(db, findWaiting, planAlertMails)],
+  ['plan alert mails', 2 * SECOND, (db) => inEach(db, findWaiting, planAlertMails)],
 ]
+
+async function lookAtChanged (db: Kysely<Database>): Promise<void> {
+  await inTransaction(db, watchNewPools)
+  await inEach(db, findChangedPools, lookAtPools)
+}
 
 /** An alert is not urgent to the second: few at a time, so that they hold up no mail to a customer. */
 const CONCURRENCY = 2
