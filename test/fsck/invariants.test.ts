@@ -8,7 +8,9 @@ import { newKeyMaterial, readKeyring } from '../../src/sealing.js'
 import { testDatabase } from '../support/database.js'
 import { filledOrder, poolOf, productOf, vendorShop, type Shop } from '../support/fixtures.js'
 import { assertInvariants } from '../support/invariants.js'
+import { alertPlants } from './alert-plants.js'
 import { erasurePlants } from './erasure-plants.js'
+import { expiryPlants } from './expiry-plants.js'
 import { factPlants } from './fact-plants.js'
 import { testFaults } from './faults.js'
 import { recallPlants } from './recall-plants.js'
@@ -219,7 +221,9 @@ t.test('a sound database has no violation', async (t) => {
 
 // Guarantee: no check is only decoration: for each there is a fault that it finds.
 t.test('every check has a fault that it must find', async (t) => {
-  const planted = [plants, factPlants, recallPlants, renewalPlants, requestPlants, erasurePlants].flatMap((each) => Object.keys(each))
+  const planted = [
+    plants, expiryPlants, factPlants, recallPlants, renewalPlants, requestPlants, erasurePlants, alertPlants,
+  ].flatMap((each) => Object.keys(each))
   t.strictSame(checks.map(({ name }) => name).sort(), planted.sort())
 })
 

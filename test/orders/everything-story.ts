@@ -11,6 +11,7 @@ import { poolsOfExpired, reclaimExpired } from '../../src/holds/reclaim.js'
 import { releaseHold } from '../../src/holds/release.js'
 import { newId } from '../../src/ids.js'
 import { fillPool } from '../../src/licenses/fill.js'
+import { tendDated, untendedPools } from '../../src/licenses/expire.js'
 import { loadLicenses } from '../../src/licenses/load.js'
 import { reshelve, strandedPools, waitingPools } from '../../src/licenses/reshelve.js'
 import { revealLicense } from '../../src/licenses/reveal.js'
@@ -35,17 +36,18 @@ import { retrySupplyOrder } from '../../src/supplies/retry.js'
 import { supplyLine } from '../../src/supplies/supply.js'
 import { writeSupplies } from '../../src/supplies/write.js'
 import { letExpire } from '../holds/support.js'
+import { age, loadDated, type Dated } from '../licenses/expiry-support.js'
 import { poolOf, productOf, vendorShop, type Shop } from '../support/fixtures.js'
 import { at, say } from './facts.js'
 import { arrivalOf } from './support.js'
 
 export const POOLS = 3
-export const JOBS = ['reshelve', 'fill', 'expire', 'supply', 'surplus', 'settle', 'recall', 'complete'] as const
+export const JOBS = ['reshelve', 'fill', 'tend', 'expire', 'supply', 'surplus', 'settle', 'recall', 'complete'] as const
 export const BEHAVIOURS = ['succeed', 'fail_temporarily', 'fail_fatally', 'too_few'] as const
 
 /** How the vendor is set up. The first product has supplies beyond its pool. */
 export interface Setting {
-  pools: Array<{ rule: 'unit' | 'line', policy: 'backorder' | 'partial' | 'fail', on_renewal: 'issue' | 'keep' | 'extend' }>
+  pools: Array<{ rule: 'unit' | 'line', policy: 'backorder' | 'partial' | 'fail', on_renewal: 'issue' | 'keep' | 'extend', pick: 'first' | 'soonest', min_remaining_days: number }>
   supplies: Array<'next' | 'information' | { per: 'unit' | 'line', behaviour: typeof BEHAVIOURS[number] }>
 }
 
@@ -75,11 +77,11 @@ export class Story {
   static async open (db: Kysely<Database>, { pools, supplies }: Setting): Promise<Story> {
     const shop = await vendorShop(db)
     const [products, ids]: [string[], string[]] = [[], []]
-    for (const { rule, policy, on_renewal } of pools) {
+    for (const { rule, policy, on_renewal, pick, min_remaining_days } of pools) {
       const product_id = await productOf(shop)
       const { pool_id } = await poolOf(shop, product_id, [])
       await db.updateTable('products').set({ on_renewal }).where('id', '=', product_id).execute()
-      await db.updateTable('pools').set({ mode: 'test', quantity_rule: rule, on_shortage: policy }).where('id', '=', pool_id).execute()
+      await db.updateTable('pools').set({ mode: 'test', quantity_rule: rule, on_shortage: policy, pick, min_remaining_days }).where('id', '=', pool_id).execute()
       await db.updateTable('pool_routes').set({ mode: 'test' }).where('pool_id', '=', pool_id).execute()
       products.push(product_id)
       ids.push(pool_id)
@@ -105,6 +107,16 @@ export class Story {
     const { db, keyring, account_id } = this.shop
     const bytes = Readable.from([Buffer.from(Array.from({ length: count }, () => `K-${++names}`).join('\n'))])
     await loadLicenses({ db, keyring, account_id, pool_id: this.pools[pool] as string, bytes, format: 'text', created_by: 'test' })
+  }
+
+  /** Licenses that expire after so many days; null: never. */
+  async loadDated (pool: number, days: ReadonlyArray<number | null>): Promise<void> {
+    await loadDated(this.shop, this.pools[pool] as string, days.map((each): Dated => [`D-${++names}`, each]))
+  }
+
+  /** Days pass for what was never sold. */
+  async age (days: number): Promise<void> {
+    await age(this.shop.db, this.shop.account_id, days)
   }
 
   /** By an event, or, `refusable`, by the API. */
@@ -222,6 +234,7 @@ export class Story {
     switch (name) {
       case 'reshelve': return this.#inEach(strandedPools, pool.reshelve)
       case 'fill': return this.#inEach(waitingPools, pool.fill)
+      case 'tend': return this.#inEach(untendedPools, tendDated)
       case 'expire': return this.#inEach(poolsOfExpired, pool.expire)
       case 'supply': return this.#inEach(findSuppliable, supplyLine)
       case 'surplus': return this.#inEach(findSurplus, cancelSurplus)

@@ -36,12 +36,16 @@ const aSetting: fc.Arbitrary<Setting> = fc.record({
     rule: fc.constantFrom('unit' as const, 'unit' as const, 'line' as const),
     policy: fc.constantFrom('backorder' as const, 'partial' as const, 'fail' as const),
     on_renewal: fc.constantFrom('issue' as const, 'keep' as const, 'extend' as const),
+    pick: fc.constantFrom('first' as const, 'soonest' as const),
+    min_remaining_days: fc.constantFrom(0, 10),
   }), { minLength: POOLS, maxLength: POOLS }),
   supplies,
 })
 
 const anyStep = fc.oneof(
   named(5, 'load', fc.tuple(fc.nat(POOLS - 1), fc.integer({ min: 1, max: 4 })), (story, pool, count) => story.load(pool, count)),
+  named(3, 'load dated', fc.tuple(fc.nat(POOLS - 1), fc.array(fc.option(fc.integer({ min: 1, max: 30 })), { minLength: 1, maxLength: 3 })), (story, pool, days) => story.loadDated(pool, days)),
+  named(1, 'days pass', fc.tuple(fc.integer({ min: 1, max: 9 })), (story, days) => story.age(days)),
   named(7, 'order', fc.tuple(lines, fc.record({ hold: optional(which), parent: optional(which), refusable: fc.boolean() })), (story, of, more) => story.order(of, more)),
   named(2, 'replay', fc.tuple(which, fc.boolean()), (story, order, retry) => story.replay(order, retry)),
   named(3, 'hold', fc.tuple(lines), (story, of) => story.hold(of)),

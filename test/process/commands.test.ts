@@ -152,9 +152,12 @@ t.test('load and fsck', async (t) => {
   const strict = await runLatchkey(t, ['load', pool_id, file, '--strict'], { env })
   t.equal(strict.code, 1, 'strict refuses the file')
 
-  const loaded = await runLatchkey(t, ['load', pool_id, file], { env })
+  t.match((await runLatchkey(t, ['load', pool_id, file, '--expires-at', '2020-01-01'], { env })).output, 'expires_at: has passed')
+  const loaded = await runLatchkey(t, ['load', pool_id, file, '--expires-at', '2099-12-31'], { env })
   t.equal(loaded.code, 0)
   t.match(loaded.output, /loaded 30000, duplicates 1, rejected 1 \(batch BA-/)
+  const dates = await db.selectFrom('licenses').select(['expires_at', sql<string>`count(*)`.as('n')]).groupBy('expires_at').orderBy('n').execute()
+  t.same(dates, [{ expires_at: null, n: '1' }, { expires_at: new Date('2099-12-31T23:59:59.999Z'), n: '30000' }])
   t.match(loaded.output, 'line 30002: it holds a NUL character')
   t.match(loaded.output, /^loading licenses.txt: 100 %, \d+ lines$/m, 'progress in plain lines where there is no terminal')
   t.notMatch(loaded.output, /MARKED|KNOWN/)
