@@ -4,6 +4,7 @@ import t from 'tap'
 import { problems } from '../src/problems.js'
 import { MOVES, type Move } from '../src/requests/transitions.js'
 import { MOVES as TIER_MOVES } from '../src/tiers/config-requests/transitions.js'
+import { NOVENTIQ_EVENTS, TOLD } from '../src/webhooks/told.js'
 import { sdk } from './support/sdk.js'
 
 const documents = [
@@ -104,4 +105,11 @@ t.test('the methods of the official client', async (t) => {
     t.same(methods.filter((method) => !new RegExp(`\\b${method}\\b`).test(page)), [], `${name}: documented`)
     t.same(methods.filter((method) => !tests.includes(`.${method}(`)), [], `${name}: called`)
   }
+})
+
+// Guarantee: every event that a webhook can choose is in the table that says when it is told.
+t.test('what webhooks are told', (t) => {
+  const told = new Set([...read('docs/webhooks.md').matchAll(/^\| (`[a-z._]+`(?:, `[a-z._]+`)*) \|/gm)].flatMap(([, events = '']) => events.match(/[a-z._]+/g) ?? []))
+  for (const event of [...Object.values(TOLD).flat(), ...NOVENTIQ_EVENTS]) t.ok(told.has(event), event)
+  t.end()
 })

@@ -206,6 +206,10 @@ const plants: Record<string, string[]> = {
     'update webhook_secrets set expires_at = now()',
     'update webhooks set deleted_at = now()',
   ],
+  'a message is to a webhook of its account, in words that this has': [
+    "update webhook_messages set webhook_id = 'WH-none'",
+    "update webhook_messages set kind = 'signal'",
+  ],
   'a message to a webhook has every try on record': [
     'delete from webhook_attempts',
     'update webhook_messages set attempts = 2',
