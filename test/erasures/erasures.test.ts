@@ -80,8 +80,8 @@ t.test('what is not delivered is refused, unless forced', async (t) => {
   const shop = await checkout(t, 3)
   const { db, call, pool_id } = shop
   const planned = await place(call, 'A-1')
-  const bounced = await place(call, 'A-2')
-  const [first, second] = (await claimMails(shop)).sort((a, b) => a.order_id === planned.id ? -1 : 1)
+  await place(call, 'A-2')
+  const [first, second] = (await claimMails(shop)).sort((a) => a.order_id === planned.id ? -1 : 1)
   await inTransaction(db, (trx) => finishDelivery(trx, first as never, { outcome: 'deferred', response: '451 later, Ada@example.com' }))
   await inTransaction(db, (trx) => finishDelivery(trx, second as never, { outcome: 'bounced', response: '550 no Ada@example.com' }))
   const waiting = await place(call, 'A-3', ADA, { line_items: [{ product: 'sku-pro', quantity: 2 }] })
@@ -130,8 +130,8 @@ t.test('a mail under way is waited for', async (t) => {
   await assertInvariants(t, db)
 })
 
-// Guarantee: whatever a checkout says of an erased order, again or anew, is known and counts, and does not bring the customer back: the same event, another with
-// the same order, a refund, another content under its name. What was erased cannot be replayed.
+// Guarantee: whatever a checkout says of an erased order, again or anew, is known and counts, and does not bring the customer back: the same event, another
+// with the same order, a refund, another content under its name. What was erased cannot be replayed.
 t.test('a checkout says it again', async (t) => {
   const shop = await checkout(t)
   const { db, call, send } = shop
@@ -159,8 +159,8 @@ t.test('a checkout says it again', async (t) => {
   await assertInvariants(t, db)
 })
 
-// Guarantee: what a checkout sent that never became an order is erased with its customer too, however the address is written in it; not without being forced,
-// as it is paid. Sent again, it does not become an order.
+// Guarantee: what a checkout sent that never became an order is erased with its customer too, however the address is written in it; not without being
+// forced, as it is paid. Sent again, it does not become an order.
 t.test('events that failed', async (t) => {
   const shop = await checkout(t)
   const { db, call, send } = shop

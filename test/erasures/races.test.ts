@@ -43,9 +43,10 @@ t.test('an erasure against all that may happen to its orders', async (t) => {
   const { db, call, send } = shop
   const orders = range(12)
   const customer = { email: 'ada@example.com', first_name: 'Ada', last_name: 'Lovelace' }
-  await Promise.all(orders.map((n) => send(paid(`A-${n}`, { customer }), { id: `paid ${n}` })))
+  await Promise.all(orders.map((n) => send(paid(`A-${n}`, { customer }), { id: `paid-${n}` })))
   await mailAll(shop)
   const { rows } = await sql<{ id: string }>`select id from orders order by external_id`.execute(db)
+  t.equal(rows.length, 12)
   const finish = async (): Promise<void> => {
     for (const mail of await claimMails(shop)) await inTransaction(db, (trx) => finishDelivery(trx, mail, { outcome: 'deferred', response: `451 ${mail.to}` }))
   }
@@ -53,8 +54,9 @@ t.test('an erasure against all that may happen to its orders', async (t) => {
   const answers = await Promise.all([
     ...rows.flatMap(({ id }) => [call('POST', `/v1/orders/${id}/resend`), call('POST', `/v1/orders/${id}/refund`, { amount: 100 })]).map(async (answer) => (await answer).statusCode),
     ...orders.flatMap((n) => [
-      send(paid(`A-${n}`, { customer }), { id: `paid ${n}` }), send(paid(`A-${n}`, { customer }), { id: `paid again ${n}` }),
-      send({ type: 'order.refunded', data: { external_id: `A-${n}`, amount: 50, customer } }, { id: `refund ${n}` }), send(paid(`A-${n}`, { customer, currency: 'USD' }), { id: `other ${n}` }),
+      send(paid(`A-${n}`, { customer }), { id: `paid-${n}` }), send(paid(`A-${n}`, { customer }), { id: `paid-again-${n}` }),
+      send({ type: 'order.refunded', data: { external_id: `A-${n}`, amount: 50, customer } }, { id: `refund-${n}` }),
+      send(paid(`A-${n}`, { customer, currency: 'USD' }), { id: `other-${n}` }),
     ]).map(async (answer) => (await answer).status),
     ...range(6).flatMap(() => [finish(), workOff(shop)]),
   ])
@@ -70,7 +72,9 @@ t.test('an erasure against all that may happen to its orders', async (t) => {
 })
 
 /** Works on the erasure until so many orders are done, and is killed then, most likely in the middle of one. */
-async function workAndDie (t: Test, { url, db, material, orders_min }: { url: string, db: Kysely<Database>, material: string, orders_min: number }): Promise<void> {
+async function workAndDie (
+  t: Test, { url, db, material, orders_min }: { url: string, db: Kysely<Database>, material: string, orders_min: number }
+): Promise<void> {
   const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...program('test/erasures/erasure-process'), url, material], { cwd: root, stdio: 'ignore' })
   const ended = new Promise((resolve) => { child.once('close', resolve) })
   t.teardown(() => { child.kill('SIGKILL') })

@@ -47,7 +47,7 @@ t.test('customers are kept as long as the account says', async (t) => {
   await mailAll(shop)
   await send(paid('unmailed', { customer: customerOf('unmailed') }))
   await send(paid('waiting', { customer: customerOf('waiting'), line_items: [{ product: 'sku-pro', quantity: 50 }] }))
-  await send({ type: 'dispute.created', timestamp: '2026-02-01T10:15:00Z', data: { external_id: 'disputed', id: 'D-1' } })
+  await send({ type: 'dispute.opened', timestamp: '2026-02-01T10:15:00Z', data: { external_id: 'disputed', dispute_id: 'D-1' } })
   await age(shop, 101)
   const orders = (await call('GET', '/v1/orders?limit=100')).json<Json[]>()
   const id = (name: string): string => orders.find((order) => order['external_id'] === name)?.id ?? ''
@@ -66,15 +66,15 @@ t.test('customers are kept as long as the account says', async (t) => {
   t.equal(await goRound(shop), 1)
   t.same(await erasedOf(shop), ['old'])
   t.strictSame(await mentions(shop, 'of old'), [])
-  t.match(await call('GET', '/v1/erasures').then((answer) => answer.json<Json[]>()), [{ kind: 'retention', status: 'done', orders: 1, created_by: null }])
+  t.match((await call('GET', '/v1/erasures')).json(), [{ kind: 'retention', status: 'done', orders: 1, created_by: null }])
   t.equal(await goRound(shop), 0, 'once a day')
   await age(shop, 101)
   t.equal(await goRound(shop), 1)
   t.same(await erasedOf(shop), ['old', 'refunded', 'renewal', 'renewed', 'resent', 'revealed', 'young'], 'what waits, is disputed or was not mailed never goes by itself')
 })
 
-// Guarantee: what checkouts sent goes after its own time, and the event is known for ever: sent again it changes nothing. What failed, and what an order that has
-// not all its licenses may need again, stays.
+// Guarantee: what checkouts sent goes after its own time, and the event is known for ever: sent again it changes nothing. What failed, and what an order that
+// has not all its licenses may need again, stays.
 t.test('what checkouts sent is kept as long as the account says', async (t) => {
   const shop = await checkout(t, 2)
   const { db, call, send } = shop
@@ -91,6 +91,6 @@ t.test('what checkouts sent is kept as long as the account says', async (t) => {
   t.same(await db.selectFrom('orders').select('id').where('erased_at', 'is not', null).execute(), [], 'customers are not touched')
   t.match(await send(paid('A-1', { customer: customerOf('done') }), { id: 'done' }), { status: 200, json: { status: 'processed' } })
   t.equal((await db.selectFrom('orders').select('id').execute()).length, 3)
-  t.match(await call('GET', '/v1/erasures').then((answer) => answer.json<Json[]>()), [{ kind: 'retention', orders: 0, payment_events: 2, kept: 2 }])
+  t.match((await call('GET', '/v1/erasures')).json(), [{ kind: 'retention', orders: 0, payment_events: 2, kept: 2 }])
   await assertInvariants(t, db)
 })

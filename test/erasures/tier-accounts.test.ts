@@ -12,8 +12,8 @@ const personOf = (tier: Json): Json => {
   return tier
 }
 
-// Guarantee: a provider erases its own tier account, in every version, and what was said of its purchases at their vendors; assets, requests and licenses stay. Not
-// while an asset lives, unless forced. A vendor cannot.
+// Guarantee: a provider erases its own tier account, in every version, and what was said of its purchases at their vendors; assets, requests and licenses stay.
+// Not while an asset lives, unless forced. A vendor cannot.
 t.test('a provider erases a customer', async (t) => {
   const service = await testApp(t)
   const { app, db, vendor } = service
