@@ -210,6 +210,11 @@ listRecalls                    licenses:read            ok        ok        ok  
 getRecall                      licenses:read            ok        404       404       404       404
 listRecallItems                licenses:read            ok        404       404       404       404
 cancelRecall                   batches:recall           ok        404       404       404       404
+eraseCustomer                  customers:erase          ok        ok        ok        ok        ok
+listErasures                   erasures:read            ok        ok        ok        ok        ok
+getErasure                     erasures:read            ok        404       404       404       404
+getRetentionSettings           erasures:read            ok        ok        ok        ok        ok
+replaceRetentionSettings       customers:erase          ok        ok        ok        ok        ok
 createWebhook                  webhooks:write           ok        ok        404       404       404
 listWebhooks                   webhooks:read            ok        ok        ok        ok        ok
 getWebhook                     webhooks:read            ok        404       404       404       404

@@ -132,6 +132,7 @@ export async function makeTenant (service: TestApp, name: string, hear: Hear = (
   ids['payment-replays'] = (await made('POST', '/v1/payment-events/replay', { source_id: source.id, ...NEVER })).id
   ids['payment-sources/secrets'] = (await made('GET', `/v1/payment-sources/${source.id}/secrets`) as unknown as Array<{ id: string }>)[0]?.id as string
   ids['deliveries'] = (await made('GET', '/v1/deliveries') as unknown as Array<{ id: string }>)[0]?.id as string
+  ids['erasures'] = (await made('POST', '/v1/erasures', { email: `${name}-nobody@example.com`, reason: name })).id
   ids['supply-orders'] = await makeSupplyOrder(made, { name, product_ref })
   ids['events'] = (await made('GET', '/v1/events') as unknown as Array<{ id: string }>)[0]?.id as string
   await makeSale(tenant, hear)
