@@ -21,13 +21,12 @@ create index mail_settings_pacing on mail_settings (paced_until) where is_pacing
 
 -- A delivery that waits for its account's pace is not among those that are due: it holds up no other account's.
 alter table deliveries add column is_paced boolean not null default false,
-  add constraint deliveries_paced check (not is_paced or status = 'planned'),
   -- a mail that the server took may come back
   drop constraint deliveries_sent,
   add constraint deliveries_sent check ((status <> 'sent' or sent_at is not null) and (sent_at is null or status in ('sent', 'bounced')));
 drop index deliveries_due_at;
 create index deliveries_due_at on deliveries (next_attempt_at) where status in ('planned', 'sending') and not is_paced;
-create index deliveries_pacing on deliveries (account_id, next_attempt_at) where is_paced;
+create index deliveries_pacing on deliveries (account_id, next_attempt_at) where status = 'planned' and is_paced;
 
 -- A row is one report about a delivery that the mail server had accepted: it came back, or it is late.
 create table delivery_reports (

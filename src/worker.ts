@@ -7,7 +7,7 @@ import type { Database } from './database/connect.js'
 import { analyzeGrown } from './database/analyze-grown.js'
 import { purgeIdempotencyKeys } from './database/purge-idempotency-keys.js'
 import { inTransaction } from './database/transaction.js'
-import type { Post } from './deliveries/send.js'
+import { openPost, type Post } from './deliveries/send.js'
 import { wakeWorker } from './deliveries/wake.js'
 import { removeKeptMails } from './erasures/remove-kept-mails.js'
 import { dueForRetention, startRetention } from './erasures/retention.js'
@@ -41,7 +41,7 @@ import { repeat, type Ground, type Job } from './worker/repeat.js'
 import { sendAll } from './worker/send-all.js'
 
 /** What the worker runs on. `transport`: where mails go, else what the configuration names. */
-export interface WorkerOptions extends Ground { config: Config, transport?: MailTransport }
+export interface WorkerOptions extends Ground, Pick<Post, 'retry_delay_ms'> { config: Config, transport?: MailTransport }
 
 /** A running worker. `stop` takes nothing new, lets mails and calls under way finish for `grace_ms`, gives back the rest, and resolves. */
 export interface Worker { stop (grace_ms?: number): Promise<void> }
@@ -130,15 +130,15 @@ function carefulIntake (db: Kysely<Database>): Intake {
  *
  * @throws Error when MAIL_FROM is not one mail address
  */
-export function startWorker ({ db, config, keyring, log, transport = mailTransport(config) }: WorkerOptions): Worker {
+export function startWorker ({ db, config, keyring, log, transport = mailTransport(config), ...times }: WorkerOptions): Worker {
   const stopping = new AbortController()
   setMaxListeners(0, stopping.signal) // every job waits for it, and there are more than the ten that node warns of
   const cut = new AbortController()
-  const post: Post = { db, keyring, public_url: config.public_url, transport, log, lease_ms: config.delivery_lease_ms }
+  const post: Post = { db, keyring, public_url: config.public_url, transport, log, lease_ms: config.delivery_lease_ms, ...times }
   const line = { timeout_ms: config.webhook_timeout_ms, allowed_networks: config.webhook_allowed_networks }
   const [ground, signals] = [{ db, keyring, log, poll_ms: config.worker_poll_ms }, { stopping: stopping.signal, cut: cut.signal }]
   const running = Promise.all([
-    sendAll(deliveries(post, config), ground, signals),
+    sendAll(deliveries(openPost(post, cut.signal), config), ground, signals),
     sendAll(alertMails({ db, transport, log, public_url: config.public_url }, config), ground, signals),
     sendAll(webhooks({ db, keyring, log, line, public_url: config.public_url }, config.webhook_concurrency), ground, signals),
     sendAll(supplies({ db, keyring, log, allowed_networks: line.allowed_networks }, config.supply_concurrency), ground, signals),

@@ -2,6 +2,8 @@ import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
 import { recordEvent } from '../events/record.js'
 import { newId } from '../ids.js'
+import { lockDue, type Due } from './lock-due.js'
+import { holdBack, moveOn, takeTurns } from './pace.js'
 import { ATTEMPTS_MAX } from './schedule.js'
 
 /** A delivery that this claim may send, until its lease lapses. */
@@ -25,6 +27,7 @@ export interface ClaimedDelivery {
   wrapper_version: number
   /** when that was */
   worded_at: Date
+  created_at: Date
 }
 
 export interface ClaimOptions {
@@ -33,31 +36,6 @@ export interface ClaimOptions {
   lease_ms: number
   /** right-hand side of the Message-IDs */
   domain: string
-}
-
-interface Due {
-  account_id: string
-  id: string
-  order_id: string
-  license_ids: string[]
-  reason: string
-  attempts: number
-  /** a dispute is open */
-  is_held: boolean
-  /** of a renewal: the lines whose licenses the customer had before */
-  parent_line_ids: string[]
-}
-
-/** What is due, oldest first, past whatever another worker is claiming: planned, or left in `sending` by a worker that is gone. */
-async function lockDue (trx: Transaction<Database>, limit: number): Promise<Due[]> {
-  const { rows } = await sql<Due>`
-    select account_id, id, order_id, license_ids, reason, attempts,
-      (select is_held from orders o where o.account_id = deliveries.account_id and o.id = deliveries.order_id) as is_held, array(
-      select distinct unnest(r.parent_license_line_ids) from renewals r
-      where r.account_id = deliveries.account_id and r.order_id = deliveries.order_id and r.product_id = deliveries.product_id) as parent_line_ids
-    from deliveries where status in ('planned', 'sending') and next_attempt_at <= now()
-    order by next_attempt_at limit ${limit} for update skip locked`.execute(trx)
-  return rows
 }
 
 /**
@@ -118,7 +96,7 @@ async function markSending (
   const input = sql`json_to_recordset(${JSON.stringify(sendable)}::json) as d (account_id text, id text, license_ids text[], parent_license_ids text[])`
   const { rows } = await sql<ClaimedDelivery>`
     with claimed as (
-      update deliveries t set status = 'sending', attempts = t.attempts + 1, claim_id = ${newId('CL')}, license_ids = d.license_ids,
+      update deliveries t set status = 'sending', is_paced = false, attempts = t.attempts + 1, claim_id = ${newId('CL')}, license_ids = d.license_ids,
         next_attempt_at = now() + ${options.lease_ms} * interval '1 ms',
         message_id = coalesce(t.message_id, '<' || t.id || '@' || ${options.domain} || '>'),
         words_version = coalesce(t.words_version, (select p.words_version from products p where p.account_id = t.account_id and p.id = t.product_id)),
@@ -127,7 +105,7 @@ async function markSending (
         worded_at = coalesce(t.worded_at, now())
       from ${input} where t.account_id = d.account_id and t.id = d.id
       returning t.account_id, t.id, t.claim_id, t.attempts, t.order_id, t.product_id, t.license_ids, d.parent_license_ids, t.words, t."to", t.message_id,
-        t.words_version, t.wrapper_version, t.worded_at
+        t.words_version, t.wrapper_version, t.worded_at, t.created_at
     ), tried as (
       insert into delivery_attempts (account_id, delivery_id, attempt) select account_id, id, attempts from claimed
     ), seen as (
@@ -136,18 +114,23 @@ async function markSending (
       from claimed c cross join lateral (select distinct unnest(c.license_ids || c.parent_license_ids) as license_id) l
       where not exists (select from license_sightings s where s.account_id = c.account_id and s.license_id = l.license_id and s.seen_by = c.id)
     )
-    select account_id, id, claim_id, attempts as attempt, order_id, product_id, license_ids, parent_license_ids, words, "to", message_id, words_version, wrapper_version, worded_at
+    select account_id, id, claim_id, attempts as attempt, order_id, product_id, license_ids, parent_license_ids, words, "to", message_id,
+      words_version, wrapper_version, worded_at, created_at
     from claimed`.execute(trx)
   return rows
 }
 
-/**
- * Claims deliveries that are due. Once the caller's transaction has committed they are `sending`, their licenses count as seen,
- * and only then may a socket be opened. Licenses that the order no longer holds drop out; a delivery with none left, or of an order
- * that is held, is cancelled.
- */
-export async function claimDeliveries (trx: Transaction<Database>, options: ClaimOptions): Promise<ClaimedDelivery[]> {
-  const locked = await lockDue(trx, options.limit)
+/** What is due and may go now. What its account's pace holds back makes room for others, in this claim. */
+async function takeDue (trx: Transaction<Database>, limit: number): Promise<{ due: Due[], served: string[] }> {
+  const found = await lockDue(trx, limit)
+  await holdBack(trx, found.filter((delivery) => delivery.is_limited))
+  const free = found.filter((delivery) => !delivery.is_limited)
+  const turns = await takeTurns(trx, limit - free.length)
+  return { due: [...free, ...turns.due], served: turns.served }
+}
+
+/** Claims those of the due ones that there is something to send of. */
+async function claimSome (trx: Transaction<Database>, locked: readonly Due[], options: ClaimOptions): Promise<ClaimedDelivery[]> {
   // put off or left behind while it was being sent, so that the dispute could not cancel it
   await giveUp(trx, locked.filter((delivery) => delivery.is_held), 'cancelled', 'the order is held: a dispute is open')
   const due = locked.filter((delivery) => !delivery.is_held)
@@ -162,4 +145,16 @@ export async function claimDeliveries (trx: Transaction<Database>, options: Clai
   const sendable = free.filter((delivery) => !spent.includes(delivery) && !empty.includes(delivery))
     .map(({ account_id, id }) => ({ account_id, id, license_ids: licensesOf.get(id) ?? [], parent_license_ids: parentsOf.get(id) ?? [] }))
   return sendable.length === 0 ? [] : markSending(trx, sendable, options)
+}
+
+/**
+ * Claims deliveries that are due. Once the caller's transaction has committed they are `sending`, their licenses count as seen,
+ * and only then may a socket be opened. Licenses that the order no longer holds drop out; a delivery with none left, or of an order
+ * that is held, is cancelled. An account that has a pace is kept to it, whoever claims.
+ */
+export async function claimDeliveries (trx: Transaction<Database>, options: ClaimOptions): Promise<ClaimedDelivery[]> {
+  const { due, served } = await takeDue(trx, options.limit)
+  const claimed = await claimSome(trx, due, options)
+  await moveOn(trx, served, claimed)
+  return claimed
 }

@@ -1,6 +1,6 @@
 import type { Reader } from '../database/connect.js'
 import { Problem } from '../problems.js'
-import type { AttemptWords, DeliveryWords } from './schema.js'
+import type { AttemptWords, DeliveryWords, ReportWords } from './schema.js'
 
 /** The deliveries of an account, in no order: for a list to narrow. */
 export function deliveriesOf (db: Reader, account_id: string) {
@@ -11,7 +11,7 @@ export function deliveriesOf (db: Reader, account_id: string) {
 }
 
 /**
- * One delivery with every try.
+ * One delivery with every try, and what was reported of it later.
  *
  * @throws Problem delivery-not-found
  */
@@ -20,5 +20,7 @@ export async function findDelivery (db: Reader, account_id: string, id: string) 
   if (delivery === undefined) throw new Problem('delivery-not-found')
   const attempts = await db.selectFrom('delivery_attempts').select(['attempt', 'started_at', 'finished_at', 'outcome', 'response'])
     .where('account_id', '=', account_id).where('delivery_id', '=', id).orderBy('attempt').$narrowType<AttemptWords>().execute()
-  return { ...delivery, attempt_log: attempts }
+  const reports = await db.selectFrom('delivery_reports').select(['action', 'status', 'diagnostic', 'received_at'])
+    .where('account_id', '=', account_id).where('delivery_id', '=', id).orderBy('received_at').$narrowType<ReportWords>().execute()
+  return { ...delivery, attempt_log: attempts, reports }
 }

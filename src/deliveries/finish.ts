@@ -1,8 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
-import { recordEvent } from '../events/record.js'
 import type { ClaimedDelivery } from './claim.js'
-import { retryDelayMs } from './schedule.js'
+import { retryDelayMs, type RetryDelay } from './schedule.js'
 
 /** How a try ended. `released`: not tried to the end, because the worker stops; due again at once. */
 export interface Result {
@@ -12,34 +11,47 @@ export interface Result {
 }
 
 /** Where a delivery is after a try, and when the next one comes. */
-function stateAfter ({ outcome }: Result, attempt: number): { status: 'sent' | 'planned' | 'bounced' | 'failed', wait_ms: number | null } {
+function stateAfter ({ outcome }: Result, attempt: number, retry_delay_ms: RetryDelay): { status: 'sent' | 'planned' | 'bounced' | 'failed', wait_ms: number | null } {
   if (outcome === 'released') return { status: 'planned', wait_ms: 0 }
   if (outcome !== 'deferred') return { status: outcome, wait_ms: null }
-  const delay = retryDelayMs(attempt)
+  const delay = retry_delay_ms(attempt)
   return delay === undefined ? { status: 'failed', wait_ms: null } : { status: 'planned', wait_ms: delay }
 }
 
+/** One try and how it ended. */
+export interface Finished { claimed: Pick<ClaimedDelivery, 'account_id' | 'id' | 'attempt' | 'claim_id'>, result: Result }
+
 /**
- * Writes down how a try ended, in the delivery, its attempt and (where that was the last) an event. Returns the new status, or
- * undefined when the claim had lapsed and another worker has the delivery: then nothing is written.
+ * Writes down how tries ended, in the deliveries, their attempts and (where that was the last) events: one statement. Returns the new status of each, or
+ * undefined where the claim had lapsed and another worker has the delivery: then nothing is written of it.
  */
-export async function finishDelivery (trx: Transaction<Database>, claimed: ClaimedDelivery, result: Result): Promise<string | undefined> {
-  const { account_id, id, attempt } = claimed
-  const { status, wait_ms } = stateAfter(result, attempt)
-  const updated = await trx.updateTable('deliveries').set({
-    status,
-    claim_id: null,
-    next_attempt_at: wait_ms === null ? null : sql<Date>`now() + ${wait_ms} * interval '1 ms'`,
-    sent_at: status === 'sent' ? sql<Date>`now()` : null,
-    last_error: status === 'sent' ? null : result.response,
-  }).where('account_id', '=', account_id).where('id', '=', id).where('status', '=', 'sending').where('claim_id', '=', claimed.claim_id)
-    .executeTakeFirst()
-  if (updated.numUpdatedRows !== 1n) return undefined
-  await trx.updateTable('delivery_attempts').set({
-    finished_at: sql<Date>`now()`, outcome: status === 'planned' ? 'deferred' : status, response: result.response,
-  }).where('account_id', '=', account_id).where('delivery_id', '=', id).where('attempt', '=', attempt).execute()
-  if (status !== 'planned') {
-    await recordEvent(trx, { account_id, type: `delivery.${status}`, subject_id: id, data: { order_id: claimed.order_id, attempt } })
-  }
-  return status
+export async function finishDeliveries (
+  trx: Transaction<Database>, finished: readonly Finished[], retry_delay_ms: RetryDelay = retryDelayMs
+): Promise<Array<string | undefined>> {
+  const input = finished.map(({ claimed: { account_id, id, attempt, claim_id }, result }) =>
+    ({ account_id, id, attempt, claim_id, response: result.response, ...stateAfter(result, attempt, retry_delay_ms) }))
+  const { rows } = await sql<{ id: string, attempt: number, status: string }>`
+    with ended as (
+      update deliveries d set status = r.status, claim_id = null,
+        next_attempt_at = now() + r.wait_ms * interval '1 ms',
+        sent_at = case when r.status = 'sent' then now() end,
+        last_error = case when r.status = 'sent' then null else r.response end
+      from json_to_recordset(${JSON.stringify(input)}::json) as r (account_id text, id text, attempt integer, claim_id text, response text, status text, wait_ms float8)
+      where d.account_id = r.account_id and d.id = r.id and d.status = 'sending' and d.claim_id = r.claim_id
+      returning d.account_id, d.id, d.order_id, r.attempt, r.status, r.response
+    ), noted as (
+      update delivery_attempts a set finished_at = now(), outcome = case when e.status = 'planned' then 'deferred' else e.status end, response = e.response
+      from ended e where a.account_id = e.account_id and a.delivery_id = e.id and a.attempt = e.attempt
+    ), told as (
+      insert into events (account_id, type, subject_id, data)
+      select account_id, 'delivery.' || status, id, jsonb_build_object('order_id', order_id, 'attempt', attempt) from ended where status <> 'planned'
+    )
+    select id, attempt, status from ended`.execute(trx)
+  const statuses = new Map(rows.map(({ id, attempt, status }) => [`${id} ${attempt}`, status]))
+  return finished.map(({ claimed }) => statuses.get(`${claimed.id} ${claimed.attempt}`))
+}
+
+/** Writes down how one try ended, as {@link finishDeliveries} does. */
+export async function finishDelivery (trx: Transaction<Database>, claimed: Finished['claimed'], result: Result): Promise<string | undefined> {
+  return (await finishDeliveries(trx, [{ claimed, result }]))[0]
 }

@@ -13,6 +13,9 @@ export const RETRY_DELAYS_MS: readonly number[] = [
 /** A delivery is claimed at most this often. */
 export const ATTEMPTS_MAX = RETRY_DELAYS_MS.length + 1
 
+/** The wait after a number of tries, in milliseconds; undefined: there is no next one. */
+export type RetryDelay = (attempts: number) => number | undefined
+
 /** The wait after a number of tries; undefined: there is no next one. Up to a fifth longer by chance, so that a crowd disperses. */
 export function retryDelayMs (attempts: number): number | undefined {
   const delay = RETRY_DELAYS_MS[attempts - 1]

@@ -10,6 +10,7 @@ const OUTCOMES = ['sent', 'deferred', 'bounced', 'failed'] as const
 
 /** What text columns hold, as the checks of their tables say. */
 export interface DeliveryWords { status: typeof STATUSES[number], reason: typeof REASONS[number] }
+export interface ReportWords { action: 'failed' | 'delayed' }
 export interface AttemptWords { outcome: typeof OUTCOMES[number] | null }
 
 const properties = {
@@ -20,13 +21,13 @@ const properties = {
   to: Type.String({ examples: ['ana@example.com'] }),
   reason: OneOf(REASONS, { description: 'The order itself, licenses that came later, a resend, information (what the product says without a license), or a replacement for what was bad' }),
   requested_by: Nullable(Type.String({ description: 'Of a resend: the API key', examples: ['SU-123-456-789'] })),
-  status: OneOf(STATUSES, { description: 'sending: the mail server may have it. bounced: refused for good. failed: given up. cancelled: nothing left to hand over' }),
+  status: OneOf(STATUSES, { description: 'sending: the mail server may have it. bounced: refused for good, at once or in a report. failed: given up. cancelled: nothing left to hand over' }),
   attempts: Type.Integer({ minimum: 0, maximum: 2147483647, description: 'How often it was tried' }),
   next_attempt_at: NullableMoment({ description: 'planned: when it is tried next. sending: when another worker takes over if there is no sign of life' }),
   message_id: Nullable(Type.String({ description: 'The header Message-ID of the mail, the same on every try', examples: [`<${DELIVERY_ID}@shop.example.com>`] })),
   last_error: Nullable(Type.String({ description: 'Why the last try did not succeed', examples: ['451 4.7.1 Greylisted, try again later'] })),
   created_at: Moment(),
-  sent_at: NullableMoment({ description: 'When the mail server accepted it' }),
+  sent_at: NullableMoment({ description: 'When the mail server accepted it; it may have come back later' }),
 }
 
 export const Delivery = Type.Object(properties, { $id: 'Delivery', description: 'A mail that hands keys to a customer; what it says is never kept' })
@@ -40,6 +41,12 @@ export const DeliveryWithAttempts = Type.Object({
     outcome: Nullable(OneOf(OUTCOMES)),
     response: Nullable(Type.String({ description: "The mail server's answer", examples: ['250 2.0.0 Ok: queued'] })),
   }), { description: 'Every try, the first one first' }),
+  reports: Type.Array(Type.Object({
+    action: OneOf(['failed', 'delayed'], { description: 'failed: it came back. delayed: it is still being tried' }),
+    status: Type.String({ description: 'RFC 3463', examples: ['5.1.1'] }),
+    diagnostic: Type.String({ description: 'What the other side said', examples: ['550 5.1.1 no such user'] }),
+    received_at: Moment(),
+  }), { description: 'What was reported after it was sent' }),
 }, { $id: 'DeliveryWithAttempts', description: 'A delivery with every try' })
 
 export const deliveryFields = rqlFields({

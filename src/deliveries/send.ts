@@ -1,32 +1,60 @@
 import type { Kysely } from 'kysely'
 import type { BaseLogger } from 'pino'
 import type { Database } from '../database/connect.js'
+import { gather } from '../database/gather.js'
 import { insist } from '../database/insist.js'
 import { render } from '../mailer/render.js'
 import { keptResponse } from '../mailer/response.js'
 import { TextTooLong } from '../mailer/tags.js'
-import { MailRefused, type MailTransport } from '../mailer/transport.js'
+import { MailRefused, type Mail, type MailTransport } from '../mailer/transport.js'
 import type { Keyring } from '../sealing.js'
 import type { ClaimedDelivery } from './claim.js'
-import { finishDelivery, type Result } from './finish.js'
+import { finishDeliveries, type Finished, type Result } from './finish.js'
 import { keepClaim } from './keep-claim.js'
 import { readLetter } from './read-letter.js'
+import { readSender } from './read-sender.js'
+import type { RetryDelay } from './schedule.js'
 
 export type Log = Pick<BaseLogger, 'info' | 'warn' | 'error'>
 
 /** What sending needs. `public_url`: where customers reach the service, for links. */
-export interface Post { db: Kysely<Database>, keyring: Keyring, public_url: string, transport: MailTransport, log: Log, lease_ms: number }
+export interface Post {
+  db: Kysely<Database>
+  keyring: Keyring
+  public_url: string
+  transport: MailTransport
+  log: Log
+  lease_ms: number
+  /** the next wait of a try that was put off; a test has shorter ones */
+  retry_delay_ms?: RetryDelay
+}
+
+/** A post with its pen: tries that end at the same time are written down together. */
+export interface OpenPost extends Post { finish: (finished: Finished) => Promise<string | undefined> }
+
+/** More are written down in one statement only when the database was away. */
+const NOTES_MAX = 200
+
+/** Opens a post; `cut`: how long it insists on writing down. */
+export function openPost (post: Post, cut: AbortSignal): OpenPost {
+  return { ...post, finish: gather(NOTES_MAX, (finished) => insist(post.db, (trx) => finishDeliveries(trx, finished, post.retry_delay_ms), cut)) }
+}
+
+/** How a try went, and where it was accepted whom to send the same once more. */
+type Tried = Result & { copy?: Mail }
 
 /** Writes the mail and hands it over. Says how that went; never throws. */
-async function tryToSend (post: Post, claimed: ClaimedDelivery, signal: AbortSignal): Promise<Result> {
+async function tryToSend (post: Post, claimed: ClaimedDelivery, signal: AbortSignal): Promise<Tried> {
   let secrets: readonly string[] = []
   try {
     const letter = await readLetter(post.db, post, claimed)
     secrets = [...letter.licenses.map((license) => license.key), ...letter.parent_keys ?? [], ...letter.order_page_url?.split('#').slice(1) ?? []]
     const { subject, text, html, recipient_name } = render(letter)
     const to = { name: recipient_name, address: claimed.to }
-    const response = await post.transport.send({ id: claimed.id, message_id: claimed.message_id, to, subject, text, html }, signal)
-    return { outcome: 'sent', response: keptResponse(response, secrets) }
+    const { sender, bcc } = await readSender(post.db, post.keyring, claimed.account_id)
+    const mail: Mail = { id: claimed.id, message_id: claimed.message_id, to, subject, text, html, ...sender }
+    const response = await post.transport.send(mail, signal)
+    return { outcome: 'sent', response: keptResponse(response, secrets), ...(bcc === null ? {} : { copy: { ...mail, id: `${mail.id}.copy`, copy_to: bcc } }) }
   } catch (error) {
     if (error instanceof MailRefused) {
       if (signal.aborted && error.outcome === 'deferred') return { outcome: 'released', response: 'the worker stopped' }
@@ -38,12 +66,21 @@ async function tryToSend (post: Post, claimed: ClaimedDelivery, signal: AbortSig
   }
 }
 
+/** The account's own copy, once: the customer has the mail whatever becomes of it. */
+async function sendCopy ({ transport, log }: Post, copy: Mail, signal: AbortSignal, fields: object): Promise<void> {
+  try {
+    await transport.send(copy, signal)
+  } catch (error) {
+    log.warn({ ...fields, outcome: error instanceof MailRefused ? error.outcome : 'failed' }, 'the copy of a mail was not sent')
+  }
+}
+
 /**
  * Sends one claimed delivery and writes down how that ended, keeping the claim alive meanwhile. When `signal` aborts the
  * connection is cut and the delivery is given back. At least once: only a lost answer of the mail server, or a process that dies
  * between it and the note, leads to a second mail, which then has the same Message-ID.
  */
-export async function sendDelivery (post: Post, claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
+export async function sendDelivery (post: OpenPost, claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
   const started = performance.now()
   const lost = new AbortController()
   const heartbeat = setInterval(() => {
@@ -53,9 +90,10 @@ export async function sendDelivery (post: Post, claimed: ClaimedDelivery, signal
   const fields = { account_id: claimed.account_id, delivery_id: claimed.id, order_id: claimed.order_id, attempt: claimed.attempt }
   try {
     const result = await tryToSend(post, claimed, AbortSignal.any([signal, lost.signal]))
-    const status = await insist(post.db, (trx) => finishDelivery(trx, claimed, result), signal)
+    const status = await post.finish({ claimed, result })
     const ms = Math.round(performance.now() - started)
     post.log.info({ ...fields, outcome: result.outcome, status: status ?? 'claim lapsed', ms }, 'delivery attempt')
+    if (status === 'sent' && result.copy !== undefined) await sendCopy(post, result.copy, signal, fields)
   } finally {
     clearInterval(heartbeat)
   }

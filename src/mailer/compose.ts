@@ -8,15 +8,6 @@ import { MailRefused } from './refusal.js'
 /** Signs mails from a domain (RFC 6376). `private_key`: PEM. */
 export interface DkimKey { domain: string, selector: string, private_key: string }
 
-/** Who a mail comes from. */
-export interface Sender {
-  from: Mailbox
-  /** where answers go; absent: to `from` */
-  reply_to?: string | null
-  /** signs the mail if it is from the key's domain */
-  dkim?: DkimKey | null
-}
-
 /** One mail to one person. `id` names it in our records, `message_id` to the world: both are the same on every try. */
 export interface Mail {
   id: string
@@ -26,7 +17,11 @@ export interface Mail {
   text: string
   html: string
   /** absent: the service itself */
-  sender?: Sender
+  from?: Mailbox
+  /** where answers go; absent: to `from` */
+  reply_to?: string | null
+  /** signs the mail if it is from the key's domain; else the service's own does, if it is from that one's */
+  dkim?: DkimKey | null
   /** who gets the mail in place of who it names in its head: a copy, with another `id` */
   copy_to?: string
 }
@@ -41,10 +36,10 @@ const SUBJECT_LENGTH_MAX = 500
 const shortened = (text: string, length_max: number): string => text.length <= length_max ? text : Array.from(text).slice(0, length_max).join('')
 
 /** The one address that a mail goes to, by its head. @throws MailRefused  it is not plain, or a header would break */
-function checkHeaders (mail: Mail, { from, reply_to }: Sender): string {
+function checkHeaders (mail: Mail, from: Mailbox): string {
   const address = plainAddress(mail.to.address)
   if (address === undefined) throw new MailRefused('failed', 'the recipient is not exactly one plain mail address')
-  for (const value of [mail.id, mail.message_id, mail.subject, mail.to.name, from.name, from.address, reply_to ?? '']) {
+  for (const value of [mail.id, mail.message_id, mail.subject, mail.to.name, from.name, from.address, mail.reply_to ?? '']) {
     if (BREAKS_HEADER.test(value)) throw new MailRefused('failed', 'a header of the mail would hold a control character')
   }
   return address
@@ -59,17 +54,29 @@ async function signed (raw: Buffer, { domain, selector, private_key }: DkimKey):
   return buffer(new DKIM({ domainName: domain, keySelector: selector, privateKey: private_key }).sign(raw))
 }
 
+/** What the service says of every mail. */
+export interface House { from: Mailbox, dkim: DkimKey | undefined }
+
+/** Who is told to the mail server. */
+function recipientOf ({ copy_to }: Mail, address: string): string {
+  if (copy_to === undefined) return address
+  const other = plainAddress(copy_to)
+  if (other === undefined) throw new MailRefused('failed', 'the copy would not go to exactly one plain mail address')
+  return other
+}
+
 /**
  * The bytes of a mail with CRLF, signed where one of the keys may. Strings only, so that no text can name a file or a URL to be read.
  *
  * @throws MailRefused
  */
-export async function compose (mail: Mail, sender: Sender, keys: ReadonlyArray<DkimKey | null | undefined>): Promise<{ address: string, raw: Buffer }> {
-  const address = checkHeaders(mail, sender)
+export async function compose (mail: Mail, house: House): Promise<{ from: string, to: string, raw: Buffer }> {
+  const { from = house.from, reply_to, dkim } = mail
+  const address = checkHeaders(mail, from)
   const message = new MailComposer({
-    from: sender.from,
+    from,
     to: { name: shortened(mail.to.name, NAME_LENGTH_MAX), address },
-    ...(sender.reply_to ? { replyTo: { name: '', address: sender.reply_to } } : {}),
+    ...(reply_to ? { replyTo: { name: '', address: reply_to } } : {}),
     subject: shortened(mail.subject, SUBJECT_LENGTH_MAX),
     messageId: mail.message_id,
     text: mail.text,
@@ -84,8 +91,8 @@ export async function compose (mail: Mail, sender: Sender, keys: ReadonlyArray<D
   const { to } = message.getEnvelope()
   if (to.length !== 1 || to[0] !== address) throw new MailRefused('failed', 'the mail would not go to its recipient alone')
   const raw = await message.build()
-  const key = keys.find((each) => each && signs(each, sender.from))
-  return { address, raw: key ? await signed(raw, key) : raw }
+  const key = [dkim, house.dkim].find((each) => each && signs(each, from))
+  return { from: from.address, to: recipientOf(mail, address), raw: key ? await signed(raw, key) : raw }
 }
 
 /** @throws Error  the text is no private key in PEM */

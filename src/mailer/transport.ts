@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import path from 'node:path'
 import type { Config } from '../config.js'
-import { plainAddress, readMailbox } from './address.js'
-import { checkPrivateKey, compose, type DkimKey, type Mail, type Sender } from './compose.js'
+import { readMailbox } from './address.js'
+import { checkPrivateKey, compose, type House, type Mail } from './compose.js'
 import { pacer } from './pace.js'
-import { MailRefused, refusalOf } from './refusal.js'
+import { refusalOf } from './refusal.js'
 import { smtpPool, TIMEOUTS } from './smtp-pool.js'
 
-export type { DkimKey, Mail, Sender } from './compose.js'
+export type { DkimKey, Mail } from './compose.js'
 export { MailRefused, type Refusal } from './refusal.js'
 export type { Timeouts } from './smtp-line.js'
 
@@ -28,11 +28,9 @@ export interface MailTransport {
 export type MailSettings = Pick<Config,
   'mail_from' | 'smtp_tls' | 'smtp_tls_ca_file' | 'smtp_connections_max' | 'mail_rate_per_second' | 'dkim' | 'bounce_address'>
 
-/** What the environment says of every mail. @throws Error  MAIL_FROM or BOUNCE_ADDRESS is no mail address, or the key cannot be read */
-function houseOf ({ mail_from, dkim, bounce_address }: Pick<MailSettings, 'mail_from' | 'dkim' | 'bounce_address'>) {
-  const key: DkimKey | undefined = dkim && { ...dkim, private_key: checkPrivateKey(readFileSync(dkim.private_key_file, 'utf8')) }
-  const sender: Sender = { from: readMailbox(mail_from) }
-  return { sender, key, bounce_address: bounce_address === undefined ? undefined : readMailbox(bounce_address).address }
+/** What the environment says of every mail. @throws Error  MAIL_FROM is no mail address, or the key cannot be read */
+function houseOf ({ mail_from, dkim }: Pick<MailSettings, 'mail_from' | 'dkim'>): House {
+  return { from: readMailbox(mail_from), dkim: dkim && { ...dkim, private_key: checkPrivateKey(readFileSync(dkim.private_key_file, 'utf8')) } }
 }
 
 /** `bounces+DE-1a20…@example.com`: a report that comes there names the delivery, whatever else it lost (VERP). */
@@ -41,19 +39,18 @@ export function bounceAddressFor (bounce_address: string, id: string): string {
   return `${bounce_address.slice(0, at)}+${id}${bounce_address.slice(at)}`
 }
 
-/** Sends over SMTP. A slow or broken conversation concerns no other mail. */
+/** Sends over SMTP. A slow or broken conversation concerns no other mail. @throws Error  a setting is none */
 export function smtpTransport (url: string, settings: MailSettings, timeouts = TIMEOUTS): MailTransport {
-  const { sender, key, bounce_address } = houseOf(settings)
+  const house = houseOf(settings)
+  const back = settings.bounce_address === undefined ? undefined : readMailbox(settings.bounce_address).address
   const pool = smtpPool(url, settings, timeouts)
   const turn = pacer(settings.mail_rate_per_second)
   return {
     async send (mail, signal) {
       try {
-        const from = mail.sender ?? sender
-        const { address, raw } = await compose(mail, from, [from.dkim, key])
+        const { from, to, raw } = await compose(mail, house)
         await turn(signal)
-        const back = bounce_address === undefined ? from.from.address : bounceAddressFor(bounce_address, mail.id)
-        return await pool.send({ from: back, to: recipientOf(mail, address) }, raw, signal)
+        return await pool.send({ from: back === undefined ? from : bounceAddressFor(back, mail.id), to }, raw, signal)
       } catch (error) {
         throw refusalOf(error)
       }
@@ -62,21 +59,13 @@ export function smtpTransport (url: string, settings: MailSettings, timeouts = T
   }
 }
 
-function recipientOf ({ copy_to }: Mail, address: string): string {
-  if (copy_to === undefined) return address
-  const other = plainAddress(copy_to)
-  if (other === undefined) throw new MailRefused('failed', 'the copy would not go to exactly one plain mail address')
-  return other
-}
-
 /** Keeps each mail as `<id>.eml` in a directory for its owner's eyes; a file that is there is whole. */
-export function fileTransport (dir: string, settings: Pick<MailSettings, 'mail_from' | 'dkim' | 'bounce_address'>): MailTransport {
-  const { sender, key } = houseOf(settings)
+export function fileTransport (dir: string, settings: Pick<MailSettings, 'mail_from' | 'dkim'>): MailTransport {
+  const house = houseOf(settings)
   return {
     async send (mail) {
       try {
-        const from = mail.sender ?? sender
-        const { raw } = await compose(mail, from, [from.dkim, key])
+        const { raw } = await compose(mail, house)
         await mkdir(dir, { recursive: true, mode: 0o700 })
         const target = path.join(dir, `${path.basename(mail.id)}.eml`)
         const partial = `${target}.${randomBytes(6).toString('hex')}.tmp`

@@ -1,6 +1,6 @@
 import type { Config } from '../config.js'
 import { claimDeliveries, type ClaimedDelivery } from '../deliveries/claim.js'
-import { sendDelivery, type Post } from '../deliveries/send.js'
+import { sendDelivery, type OpenPost } from '../deliveries/send.js'
 import { readMailbox } from '../mailer/address.js'
 import type { Outgoing } from './send-all.js'
 
@@ -15,7 +15,7 @@ export function domainOf ({ mail_from }: Pick<Config, 'mail_from'>): string {
  *
  * @throws Error when MAIL_FROM is not one mail address
  */
-export function deliveries (post: Post, config: Pick<Config, 'mail_from' | 'worker_concurrency'>): Outgoing<ClaimedDelivery> {
+export function deliveries (post: OpenPost, config: Pick<Config, 'mail_from' | 'worker_concurrency'>): Outgoing<ClaimedDelivery> {
   const [concurrency, domain] = [config.worker_concurrency, domainOf(config)]
   return {
     name: 'send deliveries',

@@ -194,11 +194,11 @@ t.test('DKIM', async (t) => {
     t.equal(isSigned(Buffer.concat([raw, Buffer.from('more\r\n')]), house.public_key).body_holds, false, 'a changed body too')
   }
   const from = { name: 'Bolt', address: 'keys@bolt.example' }
-  const theirs = isSigned(await sent({ sender: { from, dkim: { domain: 'bolt.example', selector: 'x', private_key: vendor.private_key } } }), vendor.public_key)
+  const theirs = isSigned(await sent({ from, dkim: { domain: 'bolt.example', selector: 'x', private_key: vendor.private_key } }), vendor.public_key)
   t.match([theirs.holds, theirs.tags.get('d')], [true, 'bolt.example'])
   const own = { from: { name: '', address: 'keys@acme.example' }, dkim: { domain: 'bolt.example', selector: 'x', private_key: vendor.private_key } }
-  t.equal(isSigned(await sent({ sender: own }), house.public_key).holds, true, 'a key of another domain does not sign; the house\'s does')
-  t.notMatch((await sent({ sender: { from } })).toString(), /DKIM-Signature/i)
+  t.equal(isSigned(await sent(own), house.public_key).holds, true, 'a key of another domain does not sign; the house\'s does')
+  t.notMatch((await sent({ from })).toString(), /DKIM-Signature/i)
   t.throws(() => smtpTransport(server.url, config({ DKIM_DOMAIN: 'acme.example', DKIM_SELECTOR: 's1', DKIM_PRIVATE_KEY_FILE: path.join(dir, 'none.pem') })), /ENOENT/)
 })
 
@@ -207,15 +207,15 @@ t.test('who it comes from', async (t) => {
   const server = await mailServer(t)
   const post = smtpTransport(server.url, config({ BOUNCE_ADDRESS: 'bounces@acme.example' }), brief)
   const from = { name: 'Bolt "Keys", Inc. \\', address: 'keys@bolt.example' }
-  await post.send(mail({ sender: { from, reply_to: 'help@bolt.example' } }), never)
+  await post.send(mail({ from, reply_to: 'help@bolt.example' }), never)
   const [received] = server.mails
   const parsed = await PostalMime.parse(received?.raw ?? '')
   t.strictSame([parsed.from, parsed.replyTo], [from, [{ name: '', address: 'help@bolt.example' }]])
   t.equal(received?.from, bounceAddressFor('bounces@acme.example', 'DE-1'))
-  await post.send(mail({ copy_to: 'archive@bolt.example', sender: { from } }), never)
+  await post.send(mail({ copy_to: 'archive@bolt.example', from }), never)
   t.strictSame([server.mails[1]?.to, (await PostalMime.parse(server.mails[1]?.raw ?? '')).to], [['archive@bolt.example'], [{ name: 'Ana Souza', address: 'ana@example.com' }]])
   t.match(await outcomeOf(post.send(mail({ copy_to: 'a@b.example, c@d.example' }), never)), { outcome: 'failed' })
-  t.match(await outcomeOf(post.send(mail({ sender: { from: { name: 'x\r\nBcc: e@y.example', address: 'a@b.example' } } }), never)), { outcome: 'failed' })
+  t.match(await outcomeOf(post.send(mail({ from: { name: 'x\r\nBcc: e@y.example', address: 'a@b.example' } }), never)), { outcome: 'failed' })
   t.equal(server.mails.length, 2)
 })
 
