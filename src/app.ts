@@ -8,7 +8,9 @@ import { alertRoutes } from './alerts/routes.js'
 import { assetRoutes } from './assets/routes.js'
 import { conversationRoutes } from './conversations/routes.js'
 import { buildLogger, type Logger } from './log.js'
+import { bounceRoutes } from './deliveries/bounces/routes.js'
 import { deliveryRoutes } from './deliveries/routes.js'
+import { mailSettingsRoutes } from './deliveries/settings/routes.js'
 import { connectionRoutes } from './distribution/connections/routes.js'
 import { contractRoutes } from './distribution/contracts/routes.js'
 import { hubRoutes } from './distribution/hubs/routes.js'
@@ -24,6 +26,7 @@ import { orderPageFileRoutes } from './order-page/page-routes.js'
 import { orderPageRoutes } from './order-page/routes.js'
 import { orderPageSettingsRoutes } from './order-page/settings-routes.js'
 import { orderRoutes } from './orders/routes.js'
+import { simulateRoutes } from './orders/simulate/routes.js'
 import { paymentReplayRoutes } from './payments/replay-routes.js'
 import { paymentRoutes } from './payments/routes.js'
 import { sourceSecretRoutes } from './payments/secret-routes.js'
@@ -59,6 +62,7 @@ import { tierConfigRequestMoveRoutes } from './tiers/config-requests/move-routes
 import { tierConfigRequestRoutes } from './tiers/config-requests/routes.js'
 import { tierConfigRoutes } from './tiers/configs/routes.js'
 import { version } from './version.js'
+import { wordsRoutes } from './words/routes.js'
 import { webhookMessageRoutes } from './webhooks/message-routes.js'
 import { webhookRoutes } from './webhooks/routes.js'
 
@@ -112,6 +116,7 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(poolRoutes, { prefix: '/v1' })
   await app.register(holdRoutes, { prefix: '/v1' })
   await app.register(orderRoutes, { prefix: '/v1', intake })
+  await app.register(simulateRoutes, { prefix: '/v1' })
   await app.register(orderPageRoutes, { prefix: '/v1' })
   await app.register(orderPageLinkRoutes, { prefix: '/v1' })
   await app.register(orderPageSettingsRoutes, { prefix: '/v1' })
@@ -121,7 +126,10 @@ export async function buildApp ({ config, db, keyring, intake, logger = buildLog
   await app.register(paymentSourceRoutes, { prefix: '/v1' })
   await app.register(sourceSecretRoutes, { prefix: '/v1' })
   await app.register(supplyRoutes, { prefix: '/v1' })
+  await app.register(wordsRoutes, { prefix: '/v1' })
   await app.register(deliveryRoutes, { prefix: '/v1' })
+  await app.register(bounceRoutes, { prefix: '/v1' })
+  await app.register(mailSettingsRoutes, { prefix: '/v1' })
   await app.register(alertRoutes, { prefix: '/v1' })
   await app.register(eventRoutes, { prefix: '/v1' })
   await app.register(licenseRoutes, { prefix: '/v1' })

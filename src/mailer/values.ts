@@ -18,8 +18,8 @@ const joined = (separator: string, ...parts: string[]): string => parts.filter((
 /** Who will own the product: the buyer, unless the order names somebody. */
 function ownerOf (customer: Facts, buyer: string): string {
   const { licensee } = customer
-  const of = factsOf(typeof licensee === 'object' && licensee !== null ? licensee as Facts : { ...customer, name: buyer })
-  return joined(', ', of('name'), of('company'), of('email'), of('phone'))
+  const written = (from: Facts): string => joined(', ', ...['name', 'company', 'email', 'phone'].map(factsOf(from)))
+  return (typeof licensee === 'object' && licensee !== null ? written(licensee as Facts) : '') || written({ ...customer, name: buyer })
 }
 
 /** What the tags of a mail stand for; the product is in the words of the customer. What a customer typed is one line each. */

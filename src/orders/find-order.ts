@@ -5,7 +5,7 @@ import { maskKey } from '../licenses/mask.js'
 import { Problem } from '../problems.js'
 import type { ON_RENEWALS } from '../products/schema.js'
 import { open, type Keyring } from '../sealing.js'
-import type { Customer } from './paid-order.js'
+import type { Customer, Licensee } from './paid-order.js'
 import type { DELIVERY_REASONS, DELIVERY_STATUSES, FULFILLMENT_STATUSES, MODES, ORDER_STATUSES } from './schema.js'
 
 // The CHECK of the column says so; the generated types only know that it is text.
@@ -13,13 +13,16 @@ type Fulfillment = { fulfillment_status: typeof FULFILLMENT_STATUSES[number] }
 type Words = Fulfillment & { status: typeof ORDER_STATUSES[number], mode: typeof MODES[number] }
 type DeliveryWords = { status: typeof DELIVERY_STATUSES[number], reason: typeof DELIVERY_REASONS[number] }
 
-const SUMMARY = ['id', 'external_id', 'source_id', 'status', 'fulfillment_status', 'mode', 'currency', 'is_held', 'parent_id', 'locale', 'paid_at', 'created_at', 'erased_at'] as const
+const SUMMARY = ['id', 'external_id', 'source_id', 'status', 'fulfillment_status', 'mode', 'currency', 'is_held', 'parent_id', 'locale', 'mail_to', 'paid_at', 'created_at', 'erased_at'] as const
 // bigint, which pg hands out as text; below 2^53, as every amount that is let in
 const AMOUNTS = [sql<number | null>`total_amount::float8`.as('total_amount'), sql<number>`refunded_amount::float8`.as('refunded_amount')]
 
+// kept with the customer, see orders/paid-order.ts
+const BESIDE = [sql<Licensee | null>`customer -> 'licensee'`.as('licensee'), sql<string | null>`customer ->> 'additional_info'`.as('additional_info')]
+
 /** The orders of an account, in no order: for a list to narrow. */
 export function ordersOf (db: Kysely<Database>, account_id: string) {
-  return db.selectFrom('orders').select([...SUMMARY, ...AMOUNTS, sql<Customer>`customer`.as('customer')]).where('account_id', '=', account_id).$narrowType<Words>()
+  return db.selectFrom('orders').select([...SUMMARY, ...AMOUNTS, sql<Customer>`customer - 'licensee' - 'additional_info'`.as('customer'), ...BESIDE]).where('account_id', '=', account_id).$narrowType<Words>()
 }
 
 /**

@@ -1,5 +1,5 @@
 import { sql, type Transaction } from 'kysely'
-import type { Database } from '../database/connect.js'
+import type { Database, Reader } from '../database/connect.js'
 import { lockPools } from '../licenses/fill.js'
 import type { RoutedLine } from '../pools/route-lines.js'
 import { insertLines } from './insert-lines.js'
@@ -18,7 +18,8 @@ interface Renewal {
   parent_license_line_ids: string[]
   kept_line_item_ids: string[]
 }
-interface RenewedLine { route: RoutedLine, renewal: Renewal | undefined }
+/** `kept`: how many licenses the customer has already and keeps. */
+export interface RenewedLine { route: RoutedLine, renewal: Renewal | undefined, kept: number }
 
 /** A line of a chain, the first with number 0. `slots`: licenses that it has or waits for. */
 interface Member { first_id: string, id: string, number: number, kept: string[], slots: number, is_over: boolean }
@@ -47,18 +48,23 @@ export async function insertRenewing (
 async function renewLines (trx: Transaction<Database>, account_id: string, parent_id: string, routed: readonly RoutedLine[]): Promise<RenewedLine[]> {
   const pools = await trx.selectFrom('line_items').select('pool_id').distinct().where('account_id', '=', account_id).where('order_id', '=', parent_id).execute()
   await lockPools(trx, account_id, [...routed, ...pools].map((line) => line.pool_id))
-  const chains = await chainsOf(trx, account_id, parent_id)
-  const policies = await trx.selectFrom('products').select(['id', 'on_renewal']).where('account_id', '=', account_id)
+  return planRenewals(trx, account_id, parent_id, routed)
+}
+
+/** What each line of an order that renews the parent would get and renew. */
+export async function planRenewals (db: Reader, account_id: string, parent_id: string, routed: readonly RoutedLine[]): Promise<RenewedLine[]> {
+  const chains = await chainsOf(db, account_id, parent_id)
+  const policies = await db.selectFrom('products').select(['id', 'on_renewal']).where('account_id', '=', account_id)
     .where('id', '=', sql<string>`any(${routed.map((line) => line.product_id)}::text[])`).execute()
   const policyOf = new Map(policies.map((product) => [product.id, product.on_renewal as Policy]))
   return routed.map((route) => {
     const members = chains.get(route.product_id)?.shift()
-    return members === undefined ? { route, renewal: undefined } : renewLine(route, members, policyOf.get(route.product_id) ?? 'issue')
+    return members === undefined ? { route, renewal: undefined, kept: 0 } : renewLine(route, members, policyOf.get(route.product_id) ?? 'issue')
   })
 }
 
 /** The members of each chain that a line of the order is of, by product, in the order of its lines. */
-async function chainsOf (trx: Transaction<Database>, account_id: string, order_id: string): Promise<Map<string, Member[][]>> {
+async function chainsOf (db: Reader, account_id: string, order_id: string): Promise<Map<string, Member[][]>> {
   const { rows } = await sql<{ product_id: string, members: Member[] }>`
     select l.product_id, c.members
     from line_items l
@@ -74,7 +80,7 @@ async function chainsOf (trx: Transaction<Database>, account_id: string, order_i
         select n.line_item_id, n.number, n.kept_line_item_ids from renewals n where n.account_id = l.account_id and n.first_line_item_id = f.id) m
       join line_items x on x.account_id = l.account_id and x.id = m.id
       join orders o on o.account_id = x.account_id and o.id = x.order_id) c
-    where l.account_id = ${account_id} and l.order_id = ${order_id} order by length(l.id), l.id`.execute(trx)
+    where l.account_id = ${account_id} and l.order_id = ${order_id} order by length(l.id), l.id`.execute(db)
   const chains = new Map<string, Member[][]>()
   for (const { product_id, members } of rows) chains.set(product_id, [...chains.get(product_id) ?? [], members])
   return chains
@@ -95,5 +101,5 @@ function renewLine (route: RoutedLine, members: readonly Member[], policy: Polic
     parent_license_line_ids: license_line_ids,
     kept_line_item_ids: on_renewal === 'issue' ? [] : license_line_ids,
   }
-  return { route: on_renewal === 'issue' ? route : { ...route, slots: Math.max(0, route.slots - slots) }, renewal }
+  return on_renewal === 'issue' ? { route, renewal, kept: 0 } : { route: { ...route, slots: Math.max(0, route.slots - slots) }, renewal, kept: slots }
 }

@@ -26,6 +26,7 @@ export interface PaidOrder {
   is_partial?: boolean | undefined
 }
 
+/** All that is known of who bought: one document, so that what is personal is in one place. The API shows `licensee` and `additional_info` beside it. */
 export interface Customer {
   /** absent: nothing is mailed. Orders of requests only */
   email?: string | undefined
@@ -37,6 +38,17 @@ export interface Customer {
   city?: string | undefined
   zip?: string | undefined
   address?: string | undefined
+  /** who will own the product, where that is not who buys it */
+  licensee?: Licensee | undefined
+  /** what was answered to the checkout's own question */
+  additional_info?: string | undefined
+}
+
+export interface Licensee {
+  name?: string | undefined
+  email?: string | undefined
+  phone?: string | undefined
+  company?: string | undefined
 }
 
 export interface PaidLine {

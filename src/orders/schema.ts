@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { Type, type Static } from 'typebox'
 import { sql } from 'kysely'
 import { ON_RENEWALS } from '../products/schema.js'
 import { rqlFields } from '../plugins/rql/index.js'
@@ -24,6 +24,15 @@ const customerFields = {
   zip: Type.Optional(text(32, 'EC1A 1BB')),
   address: Type.Optional(text(1000, '12 Example Street')),
 }
+const licenseeFields = {
+  name: Type.Optional(text(255, 'Charles Babbage')),
+  email: Type.Optional(text(254, 'charles@example.com', 'For the mail to say; nothing is sent there')),
+  phone: Type.Optional(text(64, '+44 20 7946 0001')),
+  company: Type.Optional(text(255, 'Difference Engines Ltd')),
+}
+const LICENSEE = { description: 'Who will own the product, where that is not the customer: `{LICENSE_FOR}` of mails' }
+const Licensee = Type.Object(licenseeFields, LICENSEE)
+const additional_info = text(1000, 'For the office in Porto', 'What was answered to the checkout\'s own question: `{ADDINFO_TEXT}` of mails')
 const lineFields = {
   external_id: Type.Optional(text(255, '1', 'Your id of the line, unique in the order; without one, its number from 1')),
   product: text(255, 'sku-pro', 'The id or an external id of a product'),
@@ -57,12 +66,20 @@ export const NewRefund = Strict({
 export const NewCancellation = Strict({ reason: Type.Optional(Reason) }, { $id: 'NewCancellation' })
 
 export const NewOrder = Strict({
-  ...orderFields, customer: Strict(customerFields), line_items: Type.Array(Strict(lineFields), { minItems: 1, maxItems: LINES_MAX }),
+  ...orderFields,
+  additional_info: Type.Optional(additional_info),
+  licensee: Type.Optional(Strict(licenseeFields, LICENSEE)),
+  customer: Strict(customerFields),
+  line_items: Type.Array(Strict(lineFields), { minItems: 1, maxItems: LINES_MAX }),
 }, { $id: 'NewOrder' })
 
 /** The same order inside a signed webhook, where what is not known is ignored. */
 export const SignedOrder = Type.Object({
-  ...orderFields, customer: Type.Object(customerFields), line_items: Type.Array(Type.Object(lineFields), { minItems: 1, maxItems: LINES_MAX }),
+  ...orderFields,
+  additional_info: Type.Optional(additional_info),
+  licensee: Type.Optional(Licensee),
+  customer: Type.Object(customerFields),
+  line_items: Type.Array(Type.Object(lineFields), { minItems: 1, maxItems: LINES_MAX }),
 })
 
 const OrderLicense = Type.Object({
@@ -108,9 +125,12 @@ const summaryFields = {
   total_amount: Nullable({ ...Amount, description: 'Minor units, with tax and discount, where the checkout said so' }),
   refunded_amount: { ...Amount, description: 'Minor units, as far as refunds said amounts', examples: [0] },
   parent_id: Nullable(Type.String({ description: 'The order that it renews' })),
+  mail_to: Nullable(Type.String({ description: 'Where its mails go in place of the customer\'s address, corrected with a resend', examples: ['ana.souza@example.com'] })),
   is_held: Type.Boolean({ description: 'A dispute is open: nothing is mailed, and no line waits for stock' }),
   locale: Nullable(Type.String()),
   customer: Type.Object({ ...customerFields, email: Type.Optional({ ...customerFields.email, description: 'Absent: nothing is mailed' }) }),
+  licensee: Type.Unsafe<Static<typeof Licensee> | null>({ ...Licensee, type: ['object', 'null'] }),
+  additional_info: Nullable(additional_info),
   paid_at: Moment(),
   created_at: Moment(),
   erased_at: NullableMoment({ description: 'When its customer was erased; null: not' }),

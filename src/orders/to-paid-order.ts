@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
 import { isPlainAddress } from '../mailer/address.js'
 import { Problem } from '../problems.js'
-import type { PaidOrder } from './paid-order.js'
+import type { Licensee, PaidOrder } from './paid-order.js'
 import type { SignedOrder } from './schema.js'
 
 /**
@@ -25,13 +25,22 @@ export function toPaidOrder (body: Static<typeof SignedOrder>, { source_id, mode
     mode,
     currency: body.currency,
     locale: body.locale ?? null,
-    customer: { email, first_name, last_name, company, phone, country, city, zip, address },
+    customer: {
+      email, first_name, last_name, company, phone, country, city, zip, address, licensee: licenseeOf(body.licensee), additional_info: body.additional_info,
+    },
     paid_at: body.paid_at === undefined ? paid_at : readMoment('paid_at', body.paid_at),
     line_items,
     total_amount: body.total_amount,
     hold_id: body.hold_id,
     parent: body.parent,
   }
+}
+
+/** Only what is known, so that nothing else is stored. */
+function licenseeOf (given: Licensee | undefined): Licensee | undefined {
+  if (given === undefined) return undefined
+  const { name, email, phone, company } = given
+  return { name, email, phone, company }
 }
 
 const YEAR_10000_MS = Date.UTC(10_000) // ISO 8601 writes it with a sign, which PostgreSQL does not read

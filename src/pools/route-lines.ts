@@ -51,7 +51,7 @@ export async function routeLines (reader: Reader, account_id: string, order: Rou
   return (await findRoutes(reader, account_id, order)).map(({ product_id, pool_id, slots }, index) => {
     const { product, pool_id: named } = order.line_items[index] as Routable['line_items'][number]
     const field = `line_items.${index}.product`
-    if (product_id === null) throw new Problem('product-not-found', { detail: `${field}: no product has "${product}" as its id or external id`, errors: [`${field}: no such product`] })
+    if (product_id === null) throw noSuchProduct(index, product)
     if (pool_id === null && named != null) {
       const fault = `line_items.${index}.pool_id: the account has no ${order.mode} pool ${named}`
       throw new Problem('pool-missing', { detail: fault, errors: [fault], params: { product_id, pool_id: named, mode: order.mode } })
@@ -65,4 +65,10 @@ export async function routeLines (reader: Reader, account_id: string, order: Rou
     }
     return { product_id, pool_id, slots }
   })
+}
+
+/** The refusal of a line that asks for what the account does not have. */
+export function noSuchProduct (index: number, product: string): Problem {
+  const field = `line_items.${index}.product`
+  return new Problem('product-not-found', { detail: `${field}: no product has "${product}" as its id or external id`, errors: [`${field}: no such product`] })
 }
