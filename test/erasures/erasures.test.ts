@@ -1,9 +1,12 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { sql } from 'kysely'
 import { inTransaction } from '../../src/database/transaction.js'
 import { finishDelivery } from '../../src/deliveries/finish.js'
+import { removeKeptMails } from '../../src/erasures/remove-kept-mails.js'
 import { checkout, paid } from '../payments/support.js'
 import { assertInvariants } from '../support/invariants.js'
+import { dataDir } from '../support/process.js'
 import type { Json } from '../support/sdk.js'
 import { callsOf, load, makePool, makeProduct, orderOf, type Call } from '../support/vendor.js'
 import { claimMails, erase, mailAll, mentions, workOff } from './support.js'
@@ -177,4 +180,20 @@ t.test('events that failed', async (t) => {
   t.match(await send(paid('B-1', { customer: { email: 'bob@example.com' }, line_items: [{ product: 'sku-late', quantity: 1 }] }), { id: 'bob' }), { status: 200 }, 'another\'s goes on')
   t.strictSame(await mentions(shop, 'Lovelace'), [])
   await assertInvariants(t, db)
+})
+
+// Guarantee: where mails are kept as files, those of an erased customer go, and no others; without the directory nothing happens.
+t.test('mails that were kept as files', async (t) => {
+  const shop = await checkout(t)
+  const { db, call } = shop
+  const dir = dataDir(t)
+  await removeKeptMails(db, dir)
+  for (const email of ['ada@example.com', 'bob@example.com']) await place(call, email, { email })
+  await mailAll(shop)
+  const mails = await db.selectFrom('deliveries').select(['id', 'to']).execute()
+  mkdirSync(dir)
+  for (const name of [...mails.map(({ id }) => `${id}.eml`), 'notes.txt']) writeFileSync(`${dir}/${name}`, name)
+  await erase(shop, call, { email: 'ada@example.com' })
+  await removeKeptMails(db, dir)
+  t.same(readdirSync(dir).sort(), [...mails.filter(({ to }) => to.startsWith('bob')).map(({ id }) => `${id}.eml`), 'notes.txt'])
 })
