@@ -103,6 +103,7 @@ export const problems = {
   'payload-too-large': { status: 413, error_code: 'API_004', title: 'The body is too large' },
   'unsupported-media-type': { status: 415, error_code: 'API_005', title: 'The body has a media type that is not read here' },
   'idempotency-key-reused': { status: 422, error_code: 'IDM_001', title: 'The Idempotency-Key was used for another request' },
+  'resend-too-often': { status: 429, error_code: 'ORD_006', title: 'The order was mailed again too often in the last hour' },
   'too-many-guesses': { status: 429, error_code: 'OPG_003', title: 'Too many tokens from this address opened nothing' },
   'headers-too-large': { status: 431, error_code: 'API_006', title: 'The headers are too large' },
   'internal-error': { status: 500, error_code: 'API_007', title: 'The service failed; the failure is in its log under the request id' },

@@ -96,7 +96,8 @@ async function markSending (
   const input = sql`json_to_recordset(${JSON.stringify(sendable)}::json) as d (account_id text, id text, license_ids text[], parent_license_ids text[])`
   const { rows } = await sql<ClaimedDelivery>`
     with claimed as (
-      update deliveries t set status = 'sending', is_paced = false, attempts = t.attempts + 1, claim_id = ${newId('CL')}, license_ids = d.license_ids,
+      update deliveries t set status = 'sending', is_paced = false, attempts = t.attempts + 1,
+        "to" = coalesce((select o.mail_to from orders o where o.account_id = t.account_id and o.id = t.order_id), t."to"), claim_id = ${newId('CL')}, license_ids = d.license_ids,
         next_attempt_at = now() + ${options.lease_ms} * interval '1 ms',
         message_id = coalesce(t.message_id, '<' || t.id || '@' || ${options.domain} || '>'),
         words_version = coalesce(t.words_version, (select p.words_version from products p where p.account_id = t.account_id and p.id = t.product_id)),

@@ -1,5 +1,8 @@
-import { sql, type Transaction } from 'kysely'
+import { sql, type RawBuilder, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
+
+/** Where the mails of an order `o` go: to the corrected address, else the customer's own; null: there is none. */
+export const mailAddress: RawBuilder<string | null> = sql`coalesce(o.mail_to, o.customer ->> 'email')`
 
 /** What is to be mailed for an order: the licenses that were given for its products, in the order they are to be listed. */
 export interface NewDeliveries {
@@ -25,7 +28,7 @@ export async function planDeliveries (trx: Transaction<Database>, planned: NewDe
     licenses.push(license_id)
     licensesOf.set(product_id, licenses)
   }
-  const { to } = await trx.selectFrom('orders').select(sql<string | null>`customer ->> 'email'`.as('to'))
+  const { to } = await trx.selectFrom('orders as o').select(mailAddress.as('to'))
     .where('account_id', '=', account_id).where('id', '=', order_id).executeTakeFirstOrThrow()
   if (to === null) return []
   const rows = await trx.insertInto('deliveries').values([...licensesOf].map(([product_id, license_ids]) =>
@@ -47,9 +50,9 @@ export async function planInformation (trx: Transaction<Database>, { account_id,
   if (mails.length === 0) return []
   const { rows } = await sql<{ id: string }>`
     insert into deliveries (account_id, order_id, product_id, license_ids, "to", reason, requested_by, words)
-    select ${account_id}, ${order_id}, m.product_id, '{}', o.customer ->> 'email', 'information', ${requested_by ?? null}, m.words
+    select ${account_id}, ${order_id}, m.product_id, '{}', ${mailAddress}, 'information', ${requested_by ?? null}, m.words
     from orders o cross join jsonb_to_recordset(${JSON.stringify(mails)}::jsonb) as m (product_id text, words jsonb)
-    where o.account_id = ${account_id} and o.id = ${order_id} and o.customer ->> 'email' is not null
+    where o.account_id = ${account_id} and o.id = ${order_id} and ${mailAddress} is not null
     returning id`.execute(trx)
   return rows.map((delivery) => delivery.id)
 }

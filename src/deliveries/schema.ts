@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { rqlFields } from '../plugins/rql/index.js'
-import { Moment, Nullable, NullableMoment, OneOf } from '../plugins/schema.js'
+import { Moment, Nullable, NullableMoment, OneOf, Strict } from '../plugins/schema.js'
 
 const DELIVERY_ID = 'DE-0199f3c2a7b41f0c9d8e7a6b5c4d'
 const ORDER_ID = 'OR-0199f3c2a7b41f0c9d8e7a6b5c4d'
@@ -48,6 +48,13 @@ export const DeliveryWithAttempts = Type.Object({
     received_at: Moment(),
   }), { description: 'What was reported after it was sent' }),
 }, { $id: 'DeliveryWithAttempts', description: 'A delivery with every try' })
+
+export const NewResend = Strict({
+  line_items: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 255, examples: ['1'] }), {
+    minItems: 1, maxItems: 100, uniqueItems: true, description: 'Lines by their `external_id`; without, all',
+  })),
+  to: Type.Optional(Type.String({ minLength: 3, maxLength: 254, description: 'The corrected address of the order; the customer\'s own stays in `customer`', examples: ['ana.souza@example.com'] })),
+}, { description: 'Without: all of it, where it went before' })
 
 export const deliveryFields = rqlFields({
   id: { type: 'text', example: DELIVERY_ID },

@@ -1,5 +1,6 @@
 import { sql, type RawBuilder, type Transaction } from 'kysely'
 import type { Database } from '../database/connect.js'
+import { mailAddress } from '../deliveries/plan.js'
 import { refreshFulfillment } from './fulfillment.js'
 import { pickDated, type Pick, type PoolId } from './pick-dated.js'
 
@@ -104,7 +105,7 @@ async function serveHead (trx: Transaction<Database>, { account_id, pool_id, rea
       insert into deliveries (account_id, order_id, product_id, license_ids, "to", reason)
       select ${account_id}, order_id, product_id, license_ids, email, ${reason}
       from (select order_id, product_id, array_agg(license_id order by nth) as license_ids,
-              (select o.customer ->> 'email' from orders o where o.account_id = ${account_id} and o.id = order_id) as email
+              (select ${mailAddress} from orders o where o.account_id = ${account_id} and o.id = order_id) as email
             from (select f.*, (select l.product_id from line_items l where l.account_id = ${account_id} and l.id = f.line_item_id) as product_id from filled f) f
             group by order_id, product_id) d
       where email is not null

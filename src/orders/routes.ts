@@ -1,11 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { resendOrder } from '../deliveries/resend.js'
+import { NewResend } from '../deliveries/schema.js'
 import { wakeWorker } from '../deliveries/wake.js'
 import { newId } from '../ids.js'
 import { idempotencyKeyOf, once } from '../plugins/idempotency.js'
 import { list, listQuerySchema, listSchema } from '../plugins/rql/index.js'
-import { IdempotencyHeaders, problem, ref } from '../plugins/schema.js'
+import { IdempotencyHeaders, Nullable, problem, ref } from '../plugins/schema.js'
+import { Problem } from '../problems.js'
 import { cancelOrder } from './cancel.js'
 import { findOrder, ordersOf } from './find-order.js'
 import type { Intake } from './intake.js'
@@ -76,19 +78,25 @@ export const orderRoutes: FastifyPluginAsyncTypebox<{ intake: Intake }> = async 
       operationId: 'resendOrder',
       tags: ['orders'],
       summary: 'Mail the licenses of an order again',
-      description: 'One mail per product, with the licenses the order holds now, to its customer. Only while the order is paid.',
+      description: 'One mail per product, with the licenses the order holds now, to its customer. Only while the order is paid, and five times an hour. ' +
+        'With `to`, to a corrected address, from now on: that needs the permission `orders:redirect` too.',
       params: IdParams,
       headers: IdempotencyHeaders,
+      body: Nullable(NewResend),
       response: {
         202: { description: 'The mails are planned; `deliveries` shows them', ...ref(Order) },
         404: problem('order-not-found'),
         409: problem('order-not-paid', 'customer-erased', 'nothing-to-send'),
+        429: problem('resend-too-often'),
       },
     },
   }, async (request, reply) => {
-    const { account, params } = request
+    const { account, params, body } = request
+    if (body?.to !== undefined && !account.permissions.includes('orders:redirect')) {
+      throw new Problem('forbidden', { detail: 'the API key lacks the permission orders:redirect, which `to` needs', params: { permission: 'orders:redirect' } })
+    }
     await once(app.db, app.keyring, idempotencyKeyOf(request), async (trx) => {
-      await resendOrder(trx, account.id, params.id, account.key_id)
+      await resendOrder(trx, account.id, params.id, account.key_id, body ?? {})
       return { id: params.id, status: 202 }
     })
     wakeWorker()

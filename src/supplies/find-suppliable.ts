@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import type { Database } from '../database/connect.js'
+import { mailAddress } from '../deliveries/plan.js'
 import type { LineId } from './short-line.js'
 
 /** Lines that one look finds: bounds how long the others wait for the next. */
@@ -12,7 +13,7 @@ const LINES_MAX = 500
 export async function findSuppliable (db: Kysely<Database>): Promise<LineId[]> {
   const { rows } = await sql<LineId>`
     with waiting as materialized (
-      select b.account_id, b.line_item_id, b.order_id, b.missing, l.product_id, o.mode, o.customer ->> 'email' is not null as has_address,
+      select b.account_id, b.line_item_id, b.order_id, b.missing, l.product_id, o.mode, ${mailAddress} is not null as has_address,
         case p.on_shortage when 'partial' then 1 else b.missing - (
           select count(*) from (select from fit_stock k where k.account_id = b.account_id and k.pool_id = b.pool_id limit b.missing) k) end as enough
       from backorders b
