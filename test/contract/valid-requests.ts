@@ -11,7 +11,9 @@ const byProvider = ({ provider }: Tenant): Made => madeBy(provider.call)
 const made = async (by: Made, url: string, payload?: object): Promise<string> => (await by('POST', url, payload))['id']
 const below = ({ ids }: Tenant, what: string): string => `/v1/products/${ids['products'] ?? ''}/${what}`
 
-const newProduct = ({ name }: Tenant, n: number): Json => ({ name, external_ids: [`${name}-${n}`], mail_template: mailTemplateOf(name) })
+const newProduct = ({ name }: Tenant, n: number): Json => ({
+  name, family_name: name, url_to_instructions: `https://${name}.example.com/start`, url_to_download: null, external_ids: [`${name}-${n}`], mail_template: mailTemplateOf(name),
+})
 const newItem = ({ name }: Tenant, n: number): Json => ({ name, mpn: `${name}-${n}`, unit: name })
 const newParameter = ({ name }: Tenant, n: number): Json => ({ name: `p${n}`, title: name, phase: 'ordering' })
 const newTemplate = ({ name }: Tenant): Json => ({ title: name, body: name })
@@ -81,11 +83,14 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
   updateConnection: () => ({ status: 'active' }),
   replaceSupplies: newSupplies,
   createPool: ({ name, ids }, n) => ({ name, product_ids: [ids['products']], mode: 'test', currency: letters(n) }),
-  updatePool: ({ name }) => ({ name, low_stock_threshold: 5, pick: 'soonest', min_remaining_days: 1 }),
+  updatePool: ({ name }) => ({ name, low_stock_threshold: 5, low_stock_percents: [50, 10], low_stock_days: 7, pick: 'soonest', min_remaining_days: 1 }),
   createHold: ({ name, product_ref }, n) => ({ ...holdOf(product_ref), external_id: `${name}-hold-${n}` }),
   placeOrder: (tenant, n) => ({ ...newOrder(tenant, `${tenant.name}-${n}`), line_items: [{ product: tenant.product_ref, quantity: 1, unit_amount: 4900 }] }),
   refundOrder: ({ name }) => ({ lines: [{ external_id: `${name}-line`, quantity: 1 }], amount: 4900, reason: name }),
   cancelOrder: ({ name }) => ({ reason: name }),
+  simulateOrder: (tenant, n) => newOrder(tenant, `${tenant.name}-simulated-${n}`),
+  replaceMailWrapper: ({ name }) => ({ texts: { default: { signature: name }, de: { greeting: `${name} {FNAME}`, details: '', signature: name } } }),
+  previewMail: ({ name }) => ({ mail_template: mailTemplateOf(name), locale: 'de', quantity: 2 }),
   replaceOrderPageSettings: ({ name }) => ({ days: 30, allowed_origins: [`https://${name.toLowerCase()}.example.com`] }),
   createPaymentSource: newSource,
   changePaymentSource: ({ name }) => ({ name }),
@@ -129,6 +134,7 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
   updateMessage: (tenant) => ({ text: saleOf(tenant) }),
   createWebhook: newWebhook,
   updateWebhook: ({ name }) => ({ label: name }),
+  setAlertSettings: ({ name }) => ({ addresses: [`${name.toLowerCase()}@example.com`], muted: ['batch.expiring'], expiring_days: 7 }),
   rotateWebhookSecret: () => ({ overlap_hours: 1 }),
 }
 const forAsset = ({ ids }: Tenant): string => `?asset_id=${ids['assets'] ?? ''}`

@@ -83,7 +83,7 @@ t.test('pools', async (t) => {
   t.match(pool, {
     id: /^PL-[0-9a-f]{27}$/, name: 'Pro', product_ids: [], currency: null, mode: 'live', quantity_rule: 'unit', on_shortage: 'backorder', low_stock_threshold: null,
   })
-  t.strictSame(pool.stock, { loaded: 0, available: 0, held: 0, allocated: 0, revoked: 0, expired: 0, withdrawn: 0, backordered: 0 })
+  t.strictSame(pool.stock, { loaded: 0, available: 0, held: 0, allocated: 0, revoked: 0, expired: 0, withdrawn: 0, backordered: 0, unfit: 0 })
   t.strictSame((await call('GET', `/v1/pools/${pool.id}`)).json(), pool)
 
   const change = (body: object) => call('PUT', `/v1/pools/${pool.id}`, body)
@@ -131,7 +131,7 @@ t.test('stock', async (t) => {
   })
   t.equal((await order('1', 1)).statusCode, 201)
   t.equal((await order('2', 5)).statusCode, 201)
-  t.strictSame(await stock(), { loaded: 4, available: 2, held: 0, allocated: 1, revoked: 0, expired: 0, withdrawn: 1, backordered: 5 })
+  t.strictSame(await stock(), { loaded: 4, available: 2, held: 0, allocated: 1, revoked: 0, expired: 0, withdrawn: 1, backordered: 5, unfit: 0 })
   t.equal((await call('PUT', `/v1/pools/${pool_id}`, { name: 'renamed' })).statusCode, 200)
   t.match(await stock(), { available: 2, backordered: 5 }, 'a change of anything else serves nobody')
   t.equal((await call('PUT', `/v1/pools/${pool_id}`, { on_shortage: 'partial' })).statusCode, 200)
