@@ -9,6 +9,7 @@ const LOCAL = new Set(['localhost', '127.0.0.1', '[::1]'])
 /** What is wrong with an origin, or undefined. A browser sends it just so (RFC 6454 §6.2): compared as text, it must be spelled so. */
 function faultOf (text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
+  if (text.includes('*')) return 'must be one origin: there are no wildcards'
   if (url === undefined || url.origin !== text) return `must be an origin as browsers send it, like https://shop.example.com${url === undefined || url.origin === 'null' ? '' : `; did you mean ${url.origin}`}`
   if (url.protocol === 'https:' || (url.protocol === 'http:' && LOCAL.has(url.hostname))) return undefined
   return 'must begin with https://, except on localhost'

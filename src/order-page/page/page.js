@@ -103,7 +103,7 @@ function lineOf (line, i) {
   const notes = []
   if (line.waiting > 0) notes.push(element('p', { class: 'note', text: say('waiting', { n: line.waiting }) }), buttons(button(say('check'), { hidden: line.product }, reload)))
   else if (['mailed', 'ended', 'unavailable'].includes(line.state)) notes.push(element('p', { class: 'note', text: say(line.state) }))
-  return element('section', { class: 'card', 'aria-labelledby': heading.id }, head, ...(line.licenses.length > 0 ? [licenses] : []), ...notes)
+  return element('article', { class: 'card', 'aria-labelledby': heading.id }, head, ...(line.licenses.length > 0 ? [licenses] : []), ...notes)
 }
 
 /** The licenses of a line in its place on the page: masked with a button that shows them, or in clear with buttons that copy them. */
