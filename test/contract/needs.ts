@@ -96,6 +96,7 @@ getHold                        holds:read               ok        404       404 
 releaseHold                    holds:write              ok        404       404       404       404
 getAvailability                pools:read               ok        404       404       404       404
 placeOrder                     orders:write             ok        404       404       404       404
+simulateOrder                  orders:write             ok        404       404       404       404
 listOrders                     orders:read              ok        ok        ok        ok        ok
 getOrder                       orders:read              ok        404       404       404       404
 resendOrder                    orders:resend            ok        404       404       404       404
@@ -185,6 +186,10 @@ replaceSupplies                products:write           ok        404       404 
 listSupplyOrders               supply-orders:read       ok        ok        ok        ok        ok
 getSupplyOrder                 supply-orders:read       ok        404       404       404       404
 retrySupplyOrder               supply-orders:retry      ok        404       404       404       404
+getMailWrapper                 mail-settings:read       ok        ok        ok        ok        ok
+replaceMailWrapper             mail-settings:write      ok        403       ok        403       403
+listMailVersions               products:read            ok        404       404       404       404
+previewMail                    products:read            ok        404       404       404       404
 listDeliveries                 deliveries:read          ok        ok        ok        ok        ok
 getDelivery                    deliveries:read          ok        404       404       404       404
 listConversations              conversations:read       ok        ok        ok        ok        ok
@@ -194,6 +199,10 @@ listMessages                   conversations:read       ok        ok        404 
 postMessage                    conversations:write      ok        ok        404       404       404
 getMessage                     conversations:read       ok        ok        404       404       404
 updateMessage                  conversations:write      ok        403       404       404       404
+listAlerts                     alerts:read              ok        ok        ok        ok        ok
+getAlert                       alerts:read              ok        404       404       404       404
+getAlertSettings               alerts:read              ok        ok        ok        ok        ok
+setAlertSettings               alerts:write             ok        ok        ok        ok        ok
 listEvents                     events:read              ok        ok        ok        ok        ok
 getEvent                       events:read              ok        404       404       404       404
 loadLicenses                   licenses:load            ok        404       404       404       404

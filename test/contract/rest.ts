@@ -57,6 +57,25 @@ async function recall ({ name, call }: Tenant, hear: Hear): Promise<void> {
   await byVendor('GET', `/v1/orders/${order['id'] as string}`)
 }
 
+/** A pool that runs low, told to one who hears of it and to one who will later; and what of it is over. */
+async function alert (service: TestApp, { name, call }: Tenant, hear: Hear): Promise<void> {
+  const byVendor = madeBy(call, hear)
+  await byVendor('PUT', '/v1/alert-settings', { addresses: [`${name.toLowerCase()}@example.com`, 'later@example.com'], muted: [] })
+  await byVendor('POST', '/v1/pools', { name, currency: 'CHF', low_stock_threshold: 5 })
+  const [pool] = await byVendor('GET', '/v1/pools?currency=CHF') as unknown as Json[]
+  await byVendor('POST', `/v1/pools/${pool?.['id'] as string}/licenses`, `${name}-LOW`)
+  const [told] = await until('the alert to be mailed', async () => {
+    const mails = await service.db.selectFrom('alert_mails').select('status').where('attempts', '>', 0).where('status', 'in', ['sent', 'planned']).execute()
+    return mails.length === 2 && await byVendor('GET', `/v1/alerts?kind=pool.low&subject_id=${pool?.['id'] as string}`) as unknown as Json[]
+  })
+  await byVendor('GET', `/v1/alerts/${told?.['id'] as string}`)
+  await byVendor('POST', `/v1/pools/${pool?.['id'] as string}/licenses`, [1, 2, 3, 4].map((n) => `${name}-ENOUGH-${n}`).join('\n'))
+  await until('the alert to be over', async () => (await byVendor('GET', `/v1/alerts/${told?.['id'] as string}`))['cleared_at'] !== null)
+  await byVendor('GET', '/v1/alerts?not(null(cleared_at,true))')
+  await byVendor('POST', '/v1/pools', { name, currency: 'SEK', low_stock_percents: [50], low_stock_days: 7 })
+  await byVendor('GET', '/v1/pools?currency=SEK')
+}
+
 /** Resellers of two levels, asked for by a purchase. */
 async function sellThroughResellers (tenant: Tenant, hear: Hear): Promise<void> {
   const { ids, call, provider } = tenant
@@ -115,5 +134,6 @@ export async function fillTheRest (service: TestApp, tenant: Tenant, hook: Recei
   await recall(tenant, hear)
   await sellThroughResellers(tenant, hear)
   await fillTheTrade(service, tenant, hook, hear)
+  await alert(service, tenant, hear)
   await callWebhooks(service, tenant, hook, hear)
 }

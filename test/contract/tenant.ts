@@ -3,6 +3,7 @@ import type { InjectOptions } from 'fastify'
 import { sql } from 'kysely'
 import { createApiKey } from '../../src/accounts/create-api-key.js'
 import { PERMISSIONS, type Permission } from '../../src/accounts/permissions.js'
+import { raiseAlerts, type NewAlert } from '../../src/alerts/raise.js'
 import { inTransaction } from '../../src/database/transaction.js'
 import { workOnRecall } from '../../src/recalls/work.js'
 import { testAccount, type TestAccount, type TestApp } from '../support/app.js'
@@ -53,7 +54,7 @@ const customerOf = (name: string) => ({
 /** An order of the tenant's with every field that an order can have. */
 export function newOrder ({ name, product_ref }: Pick<Tenant, 'name' | 'product_ref'>, external_id: string): Record<string, unknown> {
   return orderOf(external_id, {
-    locale: 'de_DE', mode: 'live', paid_at: '2026-01-31T10:15:00.000Z', total_amount: 9800, customer: customerOf(name), line_items: [{ external_id: `${name}-line`, product: product_ref, quantity: 2, unit_amount: 4900 }],
+    locale: 'de_DE', mode: 'live', paid_at: '2026-01-31T10:15:00.000Z', total_amount: 9800, additional_info: name, licensee: { name, email: `${name.toLowerCase()}@example.com`, phone: '+44 21', company: name }, customer: customerOf(name), line_items: [{ external_id: `${name}-line`, product: product_ref, quantity: 2, unit_amount: 4900 }],
   })
 }
 
@@ -134,6 +135,9 @@ export async function makeTenant (service: TestApp, name: string, hear: Hear = (
   ids['deliveries'] = (await made('GET', '/v1/deliveries') as unknown as Array<{ id: string }>)[0]?.id as string
   ids['erasures'] = (await made('POST', '/v1/erasures', { email: `${name}-nobody@example.com`, reason: name })).id
   ids['supply-orders'] = await makeSupplyOrder(made, { name, product_ref })
+  const warned: NewAlert = { account_id: account.account_id, kind: 'pool.low', subject_id: pool.id, topic: pool.id, data: { name, mode: 'live', available: 1, threshold: 3 } }
+  await inTransaction(service.db, (trx) => raiseAlerts(trx, [warned]))
+  ids['alerts'] = (await made('GET', '/v1/alerts') as unknown as Array<{ id: string }>)[0]?.id as string
   ids['events'] = (await made('GET', '/v1/events') as unknown as Array<{ id: string }>)[0]?.id as string
   await makeSale(tenant, hear)
   return tenant

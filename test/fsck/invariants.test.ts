@@ -80,6 +80,13 @@ const demandDone = (number: number): string => demand('product_id, pool_id, stat
 
 /** What breaks each invariant. Where a constraint of the database would refuse that, it is dropped first. */
 const plants: Record<string, string[]> = {
+  'the words of a product are those of its last version': [
+    "update products set name = 'changed by hand'", "update products set family_name = 'x'", 'update products set words_version = words_version + 1',
+    'insert into mail_words (account_id, product_id, version, words) select account_id, product_id, version + 1, words from mail_words',
+  ],
+  'a delivery that was tried says words, and has around them, what there is a version of': [
+    'update deliveries set words_version = 7, wrapper_version = 0, worded_at = now()', 'update deliveries set words_version = 1, wrapper_version = 1, worded_at = now()',
+  ],
   'a supply order is of its line': [
     demand('product_id, pool_id', "'PRD-other', b.pool_id"),
     demand('product_id, pool_id', "l.product_id, 'PL-other'"),
