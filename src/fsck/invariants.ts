@@ -14,6 +14,7 @@ import { renewalChecks } from './renewals.js'
 import { requestChecks } from './requests.js'
 import { supplyChecks } from './supplies.js'
 import { webhookChecks } from './webhooks.js'
+import { wordsChecks } from './words.js'
 
 /** An invariant that does not hold: how many rows break it, and the first of them. */
 export interface Violation { check: string, total: number, ids: string[] }
@@ -23,7 +24,7 @@ export interface Finding { check: string, rows: number, violation: Violation | u
 
 export const checks: readonly Check[] = [
   ...licenseChecks, ...expiryChecks, ...holdChecks, ...supplyChecks, ...orderChecks, ...factChecks,
-  ...deliveryChecks, ...recallChecks, ...renewalChecks, ...requestChecks, ...webhookChecks, ...erasureChecks, ...alertChecks,
+  ...deliveryChecks, ...recallChecks, ...renewalChecks, ...requestChecks, ...webhookChecks, ...erasureChecks, ...alertChecks, ...wordsChecks,
 ]
 
 const IDS_MAX = 10

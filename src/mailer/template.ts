@@ -105,6 +105,12 @@ class TemplateReader {
   }
 }
 
+/** The length of the line break after what begins or ends a block, if that is all that stands in its line: it would be an empty line in the mail. */
+function ownLine (text: string, begin: number, end: number): number {
+  if (begin > 0 && text[begin - 1] !== '\n') return 0
+  return text[end] === '\n' ? 1 : text.startsWith('\r\n', end) ? 2 : 0
+}
+
 /**
  * Reads a vendor's text. Only {UPPER_CASE} is a tag, {#KEYS} and {/KEYS} make a block; all else is text, and so is what has a fault. In one pass: nothing
  * is run, and what a tag stands for is not looked at.
@@ -118,6 +124,7 @@ export function readTemplate (text: string, format: 'text' | 'html'): Template {
     else if (sign === '/') reader.close(written, name, index)
     else reader.tag(written, name, index)
     end = index + written.length
+    if (sign !== '') end += ownLine(text, index, end)
   }
   reader.literal(text.slice(end))
   return reader.end()

@@ -7,7 +7,7 @@ import { Simulation } from './schema.js'
 import { toPaidOrder } from '../to-paid-order.js'
 
 export const simulateRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  app.addSchema(Simulation)
+  for (const schema of [NewOrder, Simulation]) app.addSchema(schema)
 
   app.post('/orders/simulate', {
     config: { permission: 'orders:write' },
