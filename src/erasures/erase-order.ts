@@ -43,16 +43,16 @@ export async function eraseOrder (trx: Transaction<Database>, { account_id, orde
   return { outcome: 'erased', payment_events }
 }
 
+/** In statements of their own: once the mails are locked, no report about one is on its way. */
 async function eraseMails (trx: Transaction<Database>, account_id: string, order_id: string): Promise<void> {
+  const { rows } = await sql<{ id: string }>`
+    update deliveries set "to" = '', last_error = case when last_error is not null then ${ERASED} end
+    where account_id = ${account_id} and order_id = ${order_id} returning id`.execute(trx)
+  const ids = rows.map((row) => row.id)
+  await sql`update delivery_reports set diagnostic = ${ERASED} where account_id = ${account_id} and delivery_id = any(${ids}::text[])`.execute(trx)
   await sql`
-    with mails as (
-      update deliveries set "to" = '', last_error = case when last_error is not null then ${ERASED} end
-      where account_id = ${account_id} and order_id = ${order_id} returning id
-    ), reports as (
-      update delivery_reports r set diagnostic = ${ERASED} from mails m where r.account_id = ${account_id} and r.delivery_id = m.id
-    )
-    update delivery_attempts a set response = ${ERASED} from mails m
-    where a.account_id = ${account_id} and a.delivery_id = m.id and a.response is not null`.execute(trx)
+    update delivery_attempts set response = ${ERASED}
+    where account_id = ${account_id} and delivery_id = any(${ids}::text[]) and response is not null`.execute(trx)
 }
 
 /** Messages in the words of Noventiq are sent with the customer, so who receives them may have repeated that. */
@@ -61,6 +61,9 @@ async function eraseAnswers (trx: Transaction<Database>, account_id: string, ord
     update webhook_attempts a set response = ${ERASED} from webhooks w join webhook_messages m on m.account_id = w.account_id and m.webhook_id = w.id
     where w.account_id = ${account_id} and w.type = 'noventiq' and m.data ->> 'order_id' = ${order_id}
       and a.account_id = m.account_id and a.message_id = m.id and a.response is not null`.execute(trx)
+  await sql`
+    update webhooks set last_success = last_success || '{"response": "erased"}', last_failure = last_failure || '{"response": "erased"}'
+    where account_id = ${account_id} and type = 'noventiq'`.execute(trx)
 }
 
 /** What checkouts sent of the order: what it was placed by, what was said of it later, and what was kept under one of its names without being processed. */

@@ -25,8 +25,8 @@ export async function nextOrders (
   return row as NextOrders
 }
 
-/** Of the row `o` of orders: it is the customer's with this address, in lower case, or was mailed there. */
+/** Of the row `o` of orders: this address, in lower case, is its customer's or licensee's, or it was mailed there. */
 export function isOf (email: string): RawBuilder<SqlBool> {
-  return sql<SqlBool>`(lower(o.customer ->> 'email') = ${email} or lower(o.mail_to) = ${email} or exists (
+  return sql<SqlBool>`(lower(o.customer ->> 'email') = ${email} or lower(o.mail_to) = ${email} or lower(o.customer #>> '{licensee,email}') = ${email} or exists (
     select from deliveries d where d.account_id = o.account_id and d.order_id = o.id and lower(d."to") = ${email}))`
 }

@@ -41,12 +41,13 @@ export function isAboutCopy ({ to, bcc }: Reported, { recipient = '' }: Report):
  * @throws Problem unavailable  it is being sent: how that went is not written down yet
  */
 export async function takeReport (
-  trx: Transaction<Database>, { account_id, id, order_id }: Reported, { action, status }: Report, { kept, actor }: { kept: string, actor: string }
+  trx: Transaction<Database>, { account_id, id, order_id }: Reported, { action, status }: Report, { kept: said, actor }: { kept: string, actor: string }
 ): Promise<string> {
-  const delivery = await trx.selectFrom('deliveries').select(['status', 'attempts']).where('account_id', '=', account_id).where('id', '=', id)
+  const delivery = await trx.selectFrom('deliveries').select(['status', 'attempts', 'to']).where('account_id', '=', account_id).where('id', '=', id)
     .forNoKeyUpdate().executeTakeFirstOrThrow()
   if (delivery.status === 'sending') throw new Problem('unavailable', { detail: 'the mail is being sent: report it again', headers: { 'retry-after': '10' } })
   if ((action !== 'failed' && action !== 'delayed') || delivery.attempts === 0) return delivery.status
+  const kept = delivery.to === '' ? 'erased' : said // its customer was: servers quote addresses
   const { numInsertedOrUpdatedRows: noted } = await trx.insertInto('delivery_reports').values({ account_id, delivery_id: id, action, status, diagnostic: kept })
     .onConflict((conflict) => conflict.doNothing()).executeTakeFirst()
   const came_back = action === 'failed' && (delivery.status === 'sent' || delivery.status === 'planned')
