@@ -17,7 +17,7 @@ const isSchema = (file: string): boolean => /\/(schema|permissions)\.ts$/.test(f
 const isVerb = (file: string): boolean => resources.includes(folder(file)) && !isRoutes(file) && !isSchema(file)
 const resources = [
   'accounts', 'products', 'distribution', 'pools', 'licenses', 'words', 'holds', 'supplies', 'orders', 'order-page', 'payments', 'parameters', 'tiers', 'assets', 'requests', 'recalls', 'subscriptions',
-  'conversations', 'webhooks', 'deliveries', 'events', 'erasures',
+  'conversations', 'webhooks', 'deliveries', 'events', 'erasures', 'alerts',
 ]
 const calledInTransaction = ['deliveries/plan.ts', 'deliveries/replan.ts', 'deliveries/wake.ts']
 
@@ -37,9 +37,13 @@ const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
     isVerb(from) && isVerb(to) && line.includes(folder(from)) && line.includes(folder(to)) && line.indexOf(folder(to)) < line.indexOf(folder(from))],
   ['deliveries import nobody\'s verbs but events/record.ts, of words what a mail is written from, and the link to the order page', ({ from, to }) =>
     folder(from) === 'deliveries' && isVerb(to) && folder(to) !== 'deliveries' && !['events/record.ts', 'words/read-sale.ts', 'words/read-words.ts', 'words/find-wrapper.ts', 'order-page/link.ts'].includes(to)],
-  ['nobody imports the verbs of deliveries but plan, replan and wake; routes may resend, the order page lists what mails say', ({ from, to }) =>
+  ['nobody imports the verbs of deliveries but plan, replan and wake; routes may resend, the order page lists what mails say, mails of alerts have the same schedule', ({ from, to }) =>
     isVerb(to) && folder(to) === 'deliveries' && !['deliveries', 'worker'].includes(folder(from)) && from !== 'worker.ts' && !calledInTransaction.includes(to) &&
-    !(isRoutes(from) && to === 'deliveries/resend.ts') && !(['order-page', 'words'].includes(folder(from)) && to === 'deliveries/spoken-lines.ts')],
+    !(isRoutes(from) && to === 'deliveries/resend.ts') && !(['order-page', 'words'].includes(folder(from)) && to === 'deliveries/spoken-lines.ts') &&
+    !(folder(from) === 'alerts' && to === 'deliveries/schedule.ts')],
+  ['alerts import nobody\'s verbs but events/record.ts, the mark of takes and how mails are tried again, and nobody imports theirs', ({ from, to }) =>
+    (folder(from) === 'alerts' && isVerb(to) && folder(to) !== 'alerts' && !['events/record.ts', 'licenses/reshelve.ts', 'deliveries/schedule.ts'].includes(to)) ||
+    (folder(to) === 'alerts' && isVerb(to) && !['alerts', 'worker'].includes(folder(from)))],
   ['accounts, products, pools, licenses, orders and deliveries know no checkout', ({ from, to }) => folder(to) === 'payments' && !['payments', 'commands', 'worker', ''].includes(folder(from))],
   ['verbs know no plugin, except that payments/ and webhooks/call-validator.ts read and check JSON with them', ({ from, to }) =>
     isVerb(from) && folder(to) === 'plugins' && !(folder(from) === 'payments' && ['plugins/json-body.ts', 'plugins/validation.ts', 'plugins/schema.ts'].includes(to)) &&

@@ -27,19 +27,21 @@ type Failed = Omit<NewAlert, 'kind' | 'topic'>
 
 const named = (kind: Kind) => (failed: Failed): NewAlert => ({ ...failed, kind, topic: '' })
 
-/** The same licenses may have been mailed since, or are not to be mailed any more. */
+/**
+ * The same licenses may have been mailed since, or are not to be mailed any more. Sub-selects with a limit, as these look up row by row: an `exists`
+ * under an `or` may be planned as a walk through all deliveries.
+ */
 const deliveryMended = sql`
-  exists (
-    select from deliveries n where n.account_id = d.account_id and n.order_id = d.order_id and n.status = 'sent' and n.created_at > d.created_at
-      and n.license_ids @> d.license_ids and n.product_id = d.product_id)
-  or exists (select from orders o where o.account_id = d.account_id and o.id = d.order_id and o.status in ('refunded', 'charged_back', 'cancelled'))`
+  (select true from deliveries n where n.account_id = d.account_id and n.order_id = d.order_id and n.status = 'sent' and n.created_at > d.created_at
+    and n.license_ids @> d.license_ids and n.product_id = d.product_id limit 1) is not null
+  or (select o.status in ('refunded', 'charged_back', 'cancelled') from orders o where o.account_id = d.account_id and o.id = d.order_id limit 1)`
 
 async function failedDeliveries (trx: Transaction<Database>): Promise<NewAlert[]> {
   const { rows } = await sql<Failed>`
     select d.account_id, d.id as subject_id, jsonb_build_object('order_id', d.order_id, 'order_external_id', o.external_id, 'status', d.status, 'attempts', d.attempts) as data
     from deliveries d join orders o on o.account_id = d.account_id and o.id = d.order_id
     where d.status in ('failed', 'bounced') and d.created_at > now() - ${sql.lit(FOUND_DAYS)} * interval '1 day'
-      and not exists (select from alerts a where a.account_id = d.account_id and a.subject_id = d.id and a.kind = 'delivery.failed')
+      and (select true from alerts a where a.account_id = d.account_id and a.subject_id = d.id and a.kind = 'delivery.failed' limit 1) is null
       and not (${deliveryMended})
     order by d.created_at limit ${sql.lit(RAISED_MAX)}`.execute(trx)
   return rows.map(named('delivery.failed'))
@@ -53,20 +55,23 @@ async function unfulfilledOrders (trx: Transaction<Database>): Promise<NewAlert[
     from line_items l join orders o on o.account_id = l.account_id and o.id = l.order_id
     where l.fulfillment_status = 'unfulfilled' and l.ended_units < l.quantity and o.status in ('paid', 'partially_refunded') and not o.is_held
       and l.order_id > 'OR-' || lpad(to_hex((extract(epoch from now() - ${sql.lit(FOUND_DAYS)} * interval '1 day') * 1000)::bigint), 11, '0')
-      and not exists (select from alerts a where a.account_id = l.account_id and a.subject_id = l.order_id and a.kind = 'order.unfulfilled' and a.cleared_at is null)
+      and (select true from alerts a
+        where a.account_id = l.account_id and a.subject_id = l.order_id and a.kind = 'order.unfulfilled' and a.cleared_at is null limit 1) is null
     group by l.account_id, l.order_id, o.external_id order by l.order_id limit ${sql.lit(RAISED_MAX)}`.execute(trx)
   return rows.map(named('order.unfulfilled'))
 }
 
 const orderMended = sql`
-  d.status not in ('paid', 'partially_refunded') or d.is_held or not exists (
-    select from line_items l where l.account_id = d.account_id and l.order_id = d.id and l.fulfillment_status = 'unfulfilled' and l.ended_units < l.quantity)`
+  d.status not in ('paid', 'partially_refunded') or d.is_held or (
+    select true from line_items l
+    where l.account_id = d.account_id and l.order_id = d.id and l.fulfillment_status = 'unfulfilled' and l.ended_units < l.quantity limit 1) is null`
 
 /** `mended`: a condition on the subject `d`. */
 async function clearMended (trx: Transaction<Database>, kind: 'delivery.failed' | 'order.unfulfilled', mended: typeof deliveryMended): Promise<void> {
   const subjects = sql.table(kind === 'delivery.failed' ? 'deliveries' : 'orders')
   const { rows } = await sql<{ account_id: string, id: string }>`
-    select a.account_id, a.id from alerts a join ${subjects} d on d.account_id = a.account_id and d.id = a.subject_id
+    select a.account_id, a.id from alerts a
+    cross join lateral (select * from ${subjects} d where d.account_id = a.account_id and d.id = a.subject_id limit 1) d
     where a.kind = ${kind} and a.cleared_at is null and (${mended})`.execute(trx)
   await clearAlerts(trx, rows.map((row) => row.account_id), rows.map((row) => row.id))
 }
