@@ -70,7 +70,7 @@ t.test('the import rule', async (t) => {
 t.test('where transactions begin, and who reads the environment', async (t) => {
   const beginning = files.filter((file) => /\b(inTransaction|insist)\(|\bonce\((app\.)?db\b|\.transaction\(\)/.test(text.get(file) ?? ''))
   const allowed = (file: string): boolean => isRoutes(file) || file === 'worker.ts' || ['commands', 'database', 'fsck', 'worker'].includes(folder(file)) ||
-    ['orders/intake.ts', 'licenses/load.ts', 'deliveries/send.ts', 'webhooks/send.ts', 'supplies/call.ts', 'payments/receive.ts', 'payments/answer-event.ts'].includes(file)
+    ['orders/intake.ts', 'licenses/load.ts', 'deliveries/send.ts', 'webhooks/send.ts', 'alerts/send.ts', 'supplies/call.ts', 'payments/receive.ts', 'payments/answer-event.ts'].includes(file)
   t.same(beginning.filter((file) => !allowed(file)), [], 'transactions')
   t.same(files.filter((file) => /process\.env/.test(text.get(file) ?? '')), ['config.ts'], 'process.env')
 })

@@ -32,7 +32,7 @@ export const alertPlants: Record<string, string[]> = {
     "update alerts set subject_id = 'PL-other', topic = 'PL-other' where kind = 'pool.low'",
     "update alerts set topic = '' where kind = 'pool.low'",
     "update alerts set subject_id = 'DE-other' where kind = 'delivery.failed'",
-    "insert into alerts (account_id, kind, subject_id, topic) select account_id, 'order.unfulfilled', 'OR-other', '' from accounts",
+    "insert into alerts (account_id, kind, subject_id, topic) select id, 'order.unfulfilled', 'OR-other', '' from accounts",
     "insert into alerts (account_id, kind, subject_id, topic) select account_id, 'batch.expiring', id, 'PL-other' from batches",
   ],
   'a mailed alert is in a mail of its account, and a mail tells alerts': [
