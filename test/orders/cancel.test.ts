@@ -71,7 +71,7 @@ t.test('what was seen is revoked, the rest goes back into stock', async (t) => {
     t.same(await endings(db, id), ['released', 'revoked', 'released', 'revoked'])
     t.same(await mailsOf(db, id), ['cancelled'])
     t.match(await db.selectFrom('orders').select(['status', 'fulfillment_status']).where('id', '=', id).executeTakeFirst(), { status: 'cancelled', fulfillment_status: 'unfulfilled' })
-    t.same(await eventsOf(db, id, 'order.cancelled'), [{ actor: ACTOR, data: { reason: REASON } }])
+    t.same(await eventsOf(db, id, 'order.cancelled'), [{ actor: ACTOR, data: { reason: REASON, line_item_ids: [`${id}-1`] } }])
     t.same(await eventsOf(db, first, 'license.released'), [{ actor: ACTOR, data: { order_id: id, line_item_id: `${id}-1`, unit: 1 } }])
     t.same(await eventsOf(db, second, 'license.revoked'), [{ actor: ACTOR, data: { order_id: id, line_item_id: `${id}-1`, unit: 2 } }])
     await assertInvariants(t, db)

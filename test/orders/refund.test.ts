@@ -31,7 +31,7 @@ t.test('refunds of a person', async (t) => {
   }
   t.equal((await stockOf(call, pool_id)).available, 18)
   const { rows: [event] } = { rows: await db.selectFrom('events').select(['actor', 'data']).where('subject_id', '=', id).where('type', '=', 'order.partially_refunded').execute() }
-  t.same(event, { actor: vendor.key_id, data: { refunded_amount: 500, reason: 'one too many' } })
+  t.same(event, { actor: vendor.key_id, data: { line_item_ids: [`${id}-1`], refunded_amount: 500, reason: 'one too many' } })
   for (const [body, field] of [
     [{ lines: [{ external_id: 'a', quantity: 2 }] }, 'lines.0.quantity: only 1 of its units are left to refund'],
     [{ lines: [{ external_id: 'z' }] }, 'lines.0.external_id: the order has no such line'],
