@@ -99,7 +99,7 @@ function smtpTls (env: NodeJS.ProcessEnv): SmtpTls {
 
 /** The key that signs, or undefined; two thirds of it are a mistake. */
 function dkim (env: NodeJS.ProcessEnv): Config['dkim'] {
-  const { DKIM_DOMAIN: domain = '', DKIM_SELECTOR: selector = '', DKIM_PRIVATE_KEY_FILE: private_key_file = '' } = env
+  const [domain, selector, private_key_file] = [env['DKIM_DOMAIN'] ?? '', env['DKIM_SELECTOR'] ?? '', env['DKIM_PRIVATE_KEY_FILE'] ?? '']
   if (domain + selector + private_key_file === '') return undefined
   if (domain === '' || selector === '' || private_key_file === '') throw new ConfigError('DKIM_DOMAIN, DKIM_SELECTOR and DKIM_PRIVATE_KEY_FILE are needed together')
   return { domain, selector, private_key_file }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import t from 'tap'
+import { RETRY_DELAYS_MS } from '../src/deliveries/schedule.js'
 import { problems } from '../src/problems.js'
 import { MOVES, type Move } from '../src/requests/transitions.js'
 import { MOVES as TIER_MOVES } from '../src/tiers/config-requests/transitions.js'
@@ -111,5 +112,21 @@ t.test('the methods of the official client', async (t) => {
 t.test('what webhooks are told', (t) => {
   const told = new Set([...read('docs/webhooks.md').matchAll(/^\| (`[a-z._]+`(?:, `[a-z._]+`)*) \|/gm)].flatMap(([, events = '']) => events.match(/[a-z._]+/g) ?? []))
   for (const event of [...Object.values(TOLD).flat(), ...NOVENTIQ_EVENTS]) t.ok(told.has(event), event)
+  t.end()
+})
+
+const SECONDS: Record<string, number> = { s: 1, min: 60, h: 3600, d: 86_400 }
+const secondsOf = (text: string): number => [...text.matchAll(/(\d+) (s|min|h|d)\b/g)].reduce((sum, [, n = '', unit = '']) => sum + Number(n) * (SECONDS[unit] ?? 0), 0)
+
+// Guarantee: the table of docs/mail.md is the schedule that mails are tried by: each wait, and when it comes, to the minute.
+t.test('the schedule of docs/mail.md', (t) => {
+  const rows = [...read('docs/mail.md').matchAll(/^\| (\d+)(?: to (\d+))? \| ([^|]+) \| ([^|]*)\|$/gm)]
+  const waits = rows.flatMap(([, from = '', to = from, wait = '']) => Array<string>(Number(to) - Number(from) + 1).fill(wait))
+  t.same(waits.slice(0, -1).map((wait) => secondsOf(wait) * 1000), RETRY_DELAYS_MS)
+  t.match(waits.at(-1), /^never/)
+  for (const [, from = '', to = from, , since = ''] of rows.slice(0, -1)) {
+    const sum = RETRY_DELAYS_MS.slice(0, Number(to)).reduce((total, delay) => total + delay, 0) / 1000
+    t.ok(Math.abs(secondsOf(since) - sum) < 60, `after ${to} tries: ${since}`)
+  }
   t.end()
 })

@@ -186,6 +186,11 @@ replaceSupplies                products:write           ok        404       404 
 listSupplyOrders               supply-orders:read       ok        ok        ok        ok        ok
 getSupplyOrder                 supply-orders:read       ok        404       404       404       404
 retrySupplyOrder               supply-orders:retry      ok        404       404       404       404
+reportBounce                   deliveries:bounce        ok        ok        ok        ok        ok
+getMailSettings                mail-settings:read       ok        ok        ok        ok        ok
+setMailSettings                mail-settings:write      ok        ok        ok        ok        ok
+createMailDkim                 mail-settings:write      ok        ok        ok        ok        ok
+deleteMailDkim                 mail-settings:write      ok        ok        ok        ok        ok
 getMailWrapper                 mail-settings:read       ok        ok        ok        ok        ok
 replaceMailWrapper             mail-settings:write      ok        403       ok        403       403
 listMailVersions               products:read            ok        404       404       404       404

@@ -134,6 +134,10 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
   updateMessage: (tenant) => ({ text: saleOf(tenant) }),
   createWebhook: newWebhook,
   updateWebhook: ({ name }) => ({ label: name }),
+  reportBounce: ({ name }) => ({ message_id: `<${name}@elsewhere.example>`, action: 'failed', status: '5.1.1', diagnostic: '550 5.1.1 no such user' }),
+  setMailSettings: ({ name }) => ({ from: { name, address: `${name.toLowerCase()}@example.com` }, reply_to: `help-${name.toLowerCase()}@example.com`, rate_per_second: 100 }),
+  createMailDkim: () => ({ domain: 'example.com', selector: 's1' }),
+  resendOrder: ({ name }) => ({ line_items: [`${name}-line`], to: `${name.toLowerCase()}@example.org` }),
   setAlertSettings: ({ name }) => ({ addresses: [`${name.toLowerCase()}@example.com`], muted: ['batch.expiring'], expiring_days: 7 }),
   rotateWebhookSecret: () => ({ overlap_hours: 1 }),
 }
@@ -166,6 +170,7 @@ const ONCE: Record<string, (tenant: Tenant, n: number) => Promise<string>> = {
   deletePaymentSource: async (tenant) => made(byVendor(tenant), '/v1/payment-sources', { kind: 'standard-webhooks', name: tenant.name }),
   addPaymentSourceSecret: async (tenant) => made(byVendor(tenant), '/v1/payment-sources', { kind: 'standard-webhooks', name: tenant.name }),
   deletePaymentSourceSecret: async (tenant) => freshSecret(tenant),
+  resendOrder: async (tenant, n) => made(byVendor(tenant), '/v1/orders', newOrder(tenant, `${tenant.name}-resend-${n}`)),
   refundOrder: async (tenant, n) => made(byVendor(tenant), '/v1/orders', newOrder(tenant, `${tenant.name}-refund-${n}`)),
   cancelOrder: async (tenant, n) => made(byVendor(tenant), '/v1/orders', newOrder(tenant, `${tenant.name}-cancel-${n}`)),
   releaseHold: async (tenant) => made(byVendor(tenant), '/v1/holds', holdOf(tenant.product_ref)),
