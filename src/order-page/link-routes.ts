@@ -18,7 +18,7 @@ export const orderPageLinkRoutes: FastifyPluginAsyncTypebox = async (app) => {
       summary: 'Make a link to the page of an order',
       description: 'For the customer, whom the caller knows to be that: the link shows the licenses to whoever has it. It is kept nowhere; asked again there is another, and both are good.',
       params: IdParams,
-      response: { 200: ref(OrderPageLink), 404: problem('order-not-found') },
+      response: { 200: ref(OrderPageLink), 404: problem('order-not-found'), 409: problem('customer-erased') },
     },
   }, async ({ account, params }, reply) => {
     const maker = { keyring: app.keyring, public_url: app.config.public_url }

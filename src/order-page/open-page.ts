@@ -20,8 +20,10 @@ export interface OpenedPage {
   allowed_origins: string[]
 }
 
-/** The order that a token opens. Undefined, without saying why: nobody signed it, it expired, the links of the order were revoked, or its customer
- * was erased. */
+/**
+ * The order that a token opens. Undefined, without saying why: nobody signed it, it expired, the links of the order were revoked, or its customer
+ * was erased.
+ */
 export async function openPage (db: Reader, keyring: Keyring, token: unknown): Promise<OpenedPage | undefined> {
   const ticket = typeof token === 'string' ? readToken(keyring, token, new Date()) : undefined
   if (ticket === undefined) return undefined // a guess costs no query

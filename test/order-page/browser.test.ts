@@ -7,6 +7,7 @@ import { testApp, type TestApp } from '../support/app.js'
 import { assertInvariants } from '../support/invariants.js'
 import { listen } from '../support/socket.js'
 import { until } from '../support/until.js'
+import { keys, load } from '../support/vendor.js'
 import { CHROMIUM, DESKTOP, faultsOfAxe, inScheme, openBrowser, PHONE, watchedPage, type Watched } from './browser.js'
 import { pageShop } from './support.js'
 
@@ -104,6 +105,7 @@ t.test('a clipboard that is closed', { skip, timeout: 60_000 }, async (t) => {
 // whatever is in them.
 t.test('languages', { skip, timeout: 60_000 }, async (t) => {
   const shop = await pageShop(service)
+  await load(shop.call, shop.stock.click.pool_id, keys(5, 'MORE-CLICKS'))
   const titles: Record<string, RegExp> = { de_AT: /^Bestellung/, fr: /^Commande/, es_MX: /^Pedido/, it: /^Ordine/, pt_BR: /^Pedido/, ar: /^الطلب/, ja: /^Order/ }
   for (const [i, [locale, title]] of Object.entries(titles).entries()) {
     const hostile = `<img src=x onerror=alert(1)> ${'W'.repeat(60)} ${i}`

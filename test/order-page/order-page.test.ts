@@ -193,6 +193,16 @@ t.test('links are made and revoked', async (t) => {
   t.equal((await reader('POST', `/v1/orders/${order.id}/page-link`)).statusCode, 403)
 })
 
+// Guarantee: once its customer was erased no link opens an order, and none is made.
+t.test('an erased customer', async (t) => {
+  const shop = await pageShop(service)
+  const order = await shop.order('A-1', [['click', 1]])
+  const token = await shop.token(order.id)
+  await shop.db.updateTable('orders').set({ customer: '{}', erased_at: new Date() }).where('id', '=', order.id).execute()
+  t.match((await shop.read(token, from('203.0.113.3'))).json(), { status: 404, error_code: 'OPG_001' })
+  t.match((await shop.call('POST', `/v1/orders/${order.id}/page-link`)).json(), { status: 409, type: '/docs/problems#customer-erased' })
+})
+
 // Guarantee: every try of a mail says the same link, counted from its own moment by the account's days; it opens the order until it is revoked.
 t.test('the link in a mail', async (t) => {
   const shop = await pageShop(service)
