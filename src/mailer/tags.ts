@@ -12,7 +12,7 @@ export interface Values { tags: Tags, licenses: readonly MailedLicense[], parent
 
 // Mail servers refuse mails of more than 10 to 50 MB, and {KEY} may be written often and stand for thousands of keys.
 const LENGTH_MAX = 10_000_000
-/** What a tag counts for beside its value, so that a hundred thousand empty ones end too. */
+/** What a tag, or a part of a block, counts for beside its text, so that a hundred thousand empty ones end too. */
 const TAG_LENGTH = 32
 
 /** The text would be too long to be mailed. */
@@ -78,7 +78,7 @@ function fill (parts: readonly Part[], values: Values, show: Show): string {
   for (const part of parts) {
     if (typeof part === 'string') add(part)
     else if ('name' in part) addTag(part)
-    else values.licenses.forEach((_, nth) => { for (const inner of part.each) typeof inner === 'string' ? add(inner) : addTag(inner, nth) })
+    else values.licenses.forEach((_, nth) => { for (const inner of part.each) typeof inner === 'string' ? add(inner, inner.length + TAG_LENGTH) : addTag(inner, nth) })
   }
   return written.join('')
 }

@@ -19,6 +19,8 @@ export type Part = string | Tag | Block
 export interface Fault { at: number, message: string }
 export interface Template { parts: Part[], faults: Fault[] }
 
+/** Who wrote so many faults has to read them one after the other. Bounds what telling them costs. */
+const FAULTS_MAX = 20
 const MARK = /\{([#/]?)([A-Z][A-Z0-9_]{0,31})\}/g
 
 /** In how few steps of one character a word becomes another. */
@@ -54,12 +56,10 @@ class TemplateReader {
   }
 
   tag (written: string, name: string, at: number): void {
-    const fault = !TAGS.includes(name)
-      ? `${written} is no tag; did you mean {${nearestTo(name)}}?`
-      : name === 'N' && this.#block === undefined ? '{N} stands only between {#KEYS} and {/KEYS}' : undefined
-    if (fault !== undefined) return this.#asWritten(written, at, fault)
+    if (!TAGS.includes(name)) return this.#asWritten(written, at, this.#isFull() ? '' : `${written} is no tag; did you mean {${nearestTo(name)}}?`)
+    if (name === 'N' && this.#block === undefined) return this.#asWritten(written, at, '{N} stands only between {#KEYS} and {/KEYS}')
     const { place, name: where } = this.#html?.placeTag() ?? { place: 'text', name: 'text' }
-    if (place === 'nowhere' || place.startsWith('unquoted')) this.faults.push({ at, message: `${written} must not stand in ${where}` })
+    if (place === 'nowhere' || place.startsWith('unquoted')) this.#fault(at, `${written} must not stand in ${where}`)
     this.#add({ name, place, written })
   }
 
@@ -76,16 +76,24 @@ class TemplateReader {
       ? `${written} is no block; the only one is {#KEYS}…{/KEYS}`
       : this.#block === undefined ? `${written} ends a block that was not begun` : this.#notInText('end')
     if (fault !== undefined || this.#block === undefined) return this.#asWritten(written, at, fault ?? '')
-    this.parts.push({ each: this.#block.each })
+    if (this.#block.each.length > 0) this.parts.push({ each: this.#block.each })
     this.#block = undefined
   }
 
   end (): Template {
     if (this.#block !== undefined) {
-      this.faults.push({ at: this.#block.at, message: '{#KEYS} begins a block that is not ended: {/KEYS} is missing' })
+      this.#fault(this.#block.at, '{#KEYS} begins a block that is not ended: {/KEYS} is missing')
       this.parts.push('{#KEYS}', ...this.#block.each)
     }
     return { parts: this.parts, faults: this.faults }
+  }
+
+  #isFull (): boolean {
+    return this.faults.length >= FAULTS_MAX
+  }
+
+  #fault (at: number, message: string): void {
+    if (!this.#isFull()) this.faults.push({ at, message })
   }
 
   #add (part: string | Tag): void {
@@ -94,7 +102,7 @@ class TemplateReader {
 
   /** What is no tag stands in the mail as in the text. */
   #asWritten (written: string, at: number, message: string): void {
-    this.faults.push({ at, message })
+    this.#fault(at, message)
     this.literal(written)
   }
 
