@@ -47,7 +47,7 @@ export const BEHAVIOURS = ['succeed', 'fail_temporarily', 'fail_fatally', 'too_f
 
 /** How the vendor is set up. The first product has supplies beyond its pool. */
 export interface Setting {
-  pools: Array<{ rule: 'unit' | 'line', policy: 'backorder' | 'partial' | 'fail', on_renewal: 'issue' | 'keep' | 'extend', pick: 'first' | 'soonest', min_remaining_days: number }>
+  pools: Array<{ rule: 'unit' | 'line', policy: 'backorder' | 'partial' | 'fail', on_renewal: 'issue' | 'keep' | 'extend', pick?: 'first' | 'soonest', min_remaining_days?: number }>
   supplies: Array<'next' | 'information' | { per: 'unit' | 'line', behaviour: typeof BEHAVIOURS[number] }>
 }
 
@@ -77,7 +77,7 @@ export class Story {
   static async open (db: Kysely<Database>, { pools, supplies }: Setting): Promise<Story> {
     const shop = await vendorShop(db)
     const [products, ids]: [string[], string[]] = [[], []]
-    for (const { rule, policy, on_renewal, pick, min_remaining_days } of pools) {
+    for (const { rule, policy, on_renewal, pick = 'first', min_remaining_days = 0 } of pools) {
       const product_id = await productOf(shop)
       const { pool_id } = await poolOf(shop, product_id, [])
       await db.updateTable('products').set({ on_renewal }).where('id', '=', product_id).execute()
