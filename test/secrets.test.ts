@@ -55,10 +55,14 @@ async function play (
   const license_id = order.line_items[0].licenses[0].id as string
   shown.push((await call('POST', `/v1/licenses/${license_id}/reveal`)).body)
   await ask('POST', `/v1/licenses/${license_id}/withdraw`, { reason: 'sold' })
+  const { token } = (await call('POST', `/v1/orders/${order.id}/page-link`)).json<{ token: string }>()
+  for (const given of [token, `${token}A`]) await ask('GET', '/v1/order-page', undefined, { 'order-token': given })
+  shown.push((await call('POST', '/v1/order-page/reveal', { license_id }, { 'order-token': token })).body)
+  await ask('POST', '/v1/order-page/reveal', { license_id: CANARY }, { 'order-token': token })
   const deliveries = (await ask('GET', '/v1/deliveries')).json<Array<{ id: string }>>()
   for (const one of [url, '/v1/orders', `/v1/orders/${order.id}`, '/v1/events', '/v1/batches', `/v1/pools/${pool_id}`, '/v1/payment-events', '/v1/payment-sources', '/v1/api-keys', `/v1/licenses/${license_id}`,
     '/openapi.json', ...deliveries.map(({ id }) => `/v1/deliveries/${id}`)]) await ask('GET', one)
-  return { call, pool_id, answers, shown, secrets: [vendor.api_key, key.api_key].map((api_key) => api_key.split(':')[1] as string).concat(source.secret.slice('whsec_'.length)) }
+  return { call, pool_id, answers, shown, secrets: [vendor.api_key, key.api_key].map((api_key) => api_key.split(':')[1] as string).concat(source.secret.slice('whsec_'.length), token) }
 }
 
 // Guarantee (F1, F2, F3, C8): no license key, API key (ours, or a vendor's to a checkout) or signing secret is in clear in any log, answer, list, event,
@@ -83,7 +87,7 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
     answers.push((await call('GET', url)).body)
   }
 
-  t.match(shown[0], NEEDLE, 'the reveal shows it')
+  for (const [i, where] of ['a reveal', 'the order page'].entries()) t.match(shown[i], NEEDLE, `${where} shows it`)
   t.ok(ordinary >= 2)
   for (const [i, { raw }] of mail.mails.entries()) {
     const end = raw.indexOf('\r\n\r\n')
