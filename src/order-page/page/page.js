@@ -9,7 +9,11 @@ let language = languageOf(navigator.languages ?? [])
 /** The newest load: what an older one brings is late. */
 let loads = 0
 
-const say = (name, values = {}) => fill(language.words[name], values)
+/** From right to left, what is filled in is set apart: it may be written the other way. */
+function say (name, values = {}) {
+  const apart = Object.entries(values).map(([key, value]) => [key, `\u2068${value}\u2069`]) // first strong isolate … pop
+  return fill(language.words[name], language.direction === 'rtl' ? Object.fromEntries(apart) : values)
+}
 const date = (text) => new Intl.DateTimeFormat(language.locale, { dateStyle: 'long' }).format(new Date(text))
 
 /** Tells who cannot see what changed. */
@@ -91,7 +95,7 @@ function showOrder (order) {
   const facts = element('p', { class: 'facts', text: say('ordered', { date: date(order.paid_at) }) })
   show(say('order', { order: order.external_id }), facts, ...notices, ...order.line_items.map(lineOf))
   if (order.seller !== '') document.title += ` – ${order.seller}`
-  byId('footer').replaceChildren(element('p', { text: say('until', { date: date(order.expires_at) }) }))
+  if (!order.is_withheld) byId('footer').replaceChildren(element('p', { text: say('until', { date: date(order.expires_at) }) }))
   announce(notices.length > 0 ? say(order.status) : say('loaded'))
 }
 
