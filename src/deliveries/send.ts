@@ -11,8 +11,7 @@ import type { Keyring } from '../sealing.js'
 import type { ClaimedDelivery } from './claim.js'
 import { finishDeliveries, type Finished, type Result } from './finish.js'
 import { keepClaim } from './keep-claim.js'
-import { readLetter } from './read-letter.js'
-import { readSender } from './read-sender.js'
+import { readLetters, type ReadLetter } from './read-letter.js'
 import type { RetryDelay } from './schedule.js'
 
 export type Log = Pick<BaseLogger, 'info' | 'warn' | 'error'>
@@ -29,29 +28,37 @@ export interface Post {
   retry_delay_ms?: RetryDelay
 }
 
-/** A post with its pen: tries that end at the same time are written down together. */
-export interface OpenPost extends Post { finish: (finished: Finished) => Promise<string | undefined> }
+/** A post that does together what is asked of it at the same time: reading what mails are written from, writing down how tries ended. */
+export interface OpenPost extends Post {
+  read: (claimed: ClaimedDelivery) => Promise<ReadLetter | Error>
+  finish: (finished: Finished) => Promise<string | undefined>
+}
 
-/** More are written down in one statement only when the database was away. */
-const NOTES_MAX = 200
+/** Mails of one statement: each holds its keys. */
+const TOGETHER_MAX = 100
 
 /** Opens a post; `cut`: how long it insists on writing down. */
 export function openPost (post: Post, cut: AbortSignal): OpenPost {
-  return { ...post, finish: gather(NOTES_MAX, (finished) => insist(post.db, (trx) => finishDeliveries(trx, finished, post.retry_delay_ms), cut)) }
+  return {
+    ...post,
+    read: gather(TOGETHER_MAX, (claimed) => readLetters(post.db, post, claimed)),
+    finish: gather(TOGETHER_MAX, (finished) => insist(post.db, (trx) => finishDeliveries(trx, finished, post.retry_delay_ms), cut)),
+  }
 }
 
 /** How a try went, and where it was accepted whom to send the same once more. */
 type Tried = Result & { copy?: Mail }
 
 /** Writes the mail and hands it over. Says how that went; never throws. */
-async function tryToSend (post: Post, claimed: ClaimedDelivery, signal: AbortSignal): Promise<Tried> {
+async function tryToSend (post: OpenPost, claimed: ClaimedDelivery, signal: AbortSignal): Promise<Tried> {
   let secrets: readonly string[] = []
   try {
-    const letter = await readLetter(post.db, post, claimed)
+    const read = await post.read(claimed)
+    if (read instanceof Error) throw read
+    const { letter, from: { sender, bcc } } = read
     secrets = [...letter.licenses.map((license) => license.key), ...letter.parent_keys ?? [], ...letter.order_page_url?.split('#').slice(1) ?? []]
     const { subject, text, html, recipient_name } = render(letter)
     const to = { name: recipient_name, address: claimed.to }
-    const { sender, bcc } = await readSender(post.db, post.keyring, claimed.account_id)
     const mail: Mail = { id: claimed.id, message_id: claimed.message_id, to, subject, text, html, ...sender }
     const response = await post.transport.send(mail, signal)
     return { outcome: 'sent', response: keptResponse(response, secrets), ...(bcc === null ? {} : { copy: { ...mail, id: `${mail.id}.copy`, copy_to: bcc } }) }

@@ -24,7 +24,14 @@ export async function orderPageLink (
     select o.page_generation as generation, coalesce(s.days, ${DEFAULTS.days}::int) as days
     from orders o left join order_page_settings s on s.account_id = o.account_id where o.account_id = ${account_id} and o.id = ${order_id}`.execute(db)
   if (order === undefined) throw new Problem('order-not-found')
-  const { generation, days } = order
+  return linkWith({ keyring, public_url }, { account_id, order_id, since, ...order })
+}
+
+/** The same, from what is known of the order and of its account's days. */
+export function linkWith (
+  { keyring, public_url }: LinkMaker,
+  { account_id, order_id, since, generation, days }: { account_id: string, order_id: string, since: Date, generation: number, days: number }
+): { url: string, token: string, expires_at: Date } {
   const expires_at = new Date(Math.floor((since.getTime() + days * DAY_MS) / 1000) * 1000) // whole seconds, as the token has them
   const token = signToken(keyring, { account_id, order_id, generation, expires_at })
   return { url: `${public_url}/order#${token}`, token, expires_at }

@@ -8,8 +8,10 @@ import { repeat, type Ground } from './repeat.js'
 /** One kind of thing that is sent: claimed under a lease, then sent with no transaction open. */
 export interface Outgoing<T extends { id: string }> {
   name: string
-  /** how many at a time */
-  concurrency: number
+  /** how many at a time; may change */
+  readonly concurrency: number
+  /** claims for less room than this are not made; absent: 1 */
+  readonly room_min?: number
   claim: (trx: Transaction<Database>, busy: readonly T[]) => Promise<T[]>
   send: (claimed: T, cut: AbortSignal) => Promise<void>
 }
@@ -26,19 +28,21 @@ async function waitForWork (busy: Iterable<Promise<void>>, poll_ms: number, stop
 
 /** Claims what is due whenever there is room, and sends each on its own: a slow server holds up only what goes to it. */
 export async function sendAll<T extends { id: string }> (
-  { name, concurrency, claim, send }: Outgoing<T>, { db, keyring, log, poll_ms }: Ground & { poll_ms: number }, { stopping, cut }: Signals
+  outgoing: Outgoing<T>, { db, keyring, log, poll_ms }: Ground & { poll_ms: number }, { stopping, cut }: Signals
 ): Promise<void> {
+  const { name, send } = outgoing
   const busy = new Map<Promise<void>, T>()
   const round = async (): Promise<void> => {
+    const { concurrency, room_min = 1 } = outgoing
     const room = concurrency - busy.size
-    const claimed = room === 0 ? [] : await inTransaction(db, (trx) => claim(trx, [...busy.values()]))
+    const claimed = room < room_min ? [] : await inTransaction(db, (trx) => outgoing.claim(trx, [...busy.values()]))
     for (const each of claimed) {
       const sending = send(each, cut)
         .catch((error: unknown) => { log.error({ job: name, id: each.id, err: loggedError(error) }, 'left to its lease') })
         .finally(() => { busy.delete(sending) })
       busy.set(sending, each)
     }
-    if (claimed.length < room) await waitForWork(busy.keys(), poll_ms, stopping)
+    if (room >= room_min && claimed.length < room) await waitForWork(busy.keys(), poll_ms, stopping)
     else await Promise.race(busy.keys())
   }
   await repeat([name, 0, round], { db, keyring, log }, stopping)

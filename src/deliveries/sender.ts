@@ -1,4 +1,3 @@
-import type { Reader } from '../database/connect.js'
 import type { DkimKey, Mail } from '../mailer/transport.js'
 import type { Keyring } from '../sealing.js'
 import { openDkimKey } from './settings/dkim.js'
@@ -6,13 +5,20 @@ import { openDkimKey } from './settings/dkim.js'
 /** Who an account's mails come from, where it set that, and who gets copies. */
 export interface AccountSender { sender: Pick<Mail, 'from' | 'reply_to' | 'dkim'>, bcc: string | null }
 
+/** A row of mail_settings; all null: there is none. */
+export interface StoredSender {
+  from_name: string | null
+  from_address: string | null
+  reply_to: string | null
+  bcc: string | null
+  dkim_domain: string | null
+  dkim_selector: string | null
+  dkim_sealed_key: Buffer | null
+}
+
 /** What an account set for its mails, with the key that signs them in clear: for the mailer alone. */
-export async function readSender (db: Reader, keyring: Keyring, account_id: string): Promise<AccountSender> {
-  const set = await db.selectFrom('mail_settings')
-    .select(['from_name', 'from_address', 'reply_to', 'bcc', 'dkim_domain', 'dkim_selector', 'dkim_sealed_key'])
-    .where('account_id', '=', account_id).executeTakeFirst()
-  if (set === undefined) return { sender: {}, bcc: null }
-  const { from_name, from_address, reply_to, bcc, dkim_domain: domain, dkim_selector: selector, dkim_sealed_key: sealed } = set
+export function senderOf (keyring: Keyring, account_id: string, { from_name, from_address, reply_to, bcc, ...stored }: StoredSender): AccountSender {
+  const { dkim_domain: domain, dkim_selector: selector, dkim_sealed_key: sealed } = stored
   const dkim: DkimKey | null = domain === null || selector === null || sealed === null
     ? null
     : { domain, selector, private_key: openDkimKey(keyring, account_id, { domain, selector, sealed }) }
