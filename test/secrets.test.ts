@@ -58,7 +58,7 @@ async function play (
   const { token } = (await call('POST', `/v1/orders/${order.id}/page-link`)).json<{ token: string }>()
   for (const given of [token, `${token}A`]) await ask('GET', '/v1/order-page', undefined, { 'order-token': given })
   shown.push((await call('POST', '/v1/order-page/reveal', { license_id }, { 'order-token': token })).body)
-  await ask('POST', '/v1/order-page/reveal', { license_id: CANARY }, { 'order-token': token })
+  await ask('POST', '/v1/order-page/reveal', { license_id: 'LI-none' }, { 'order-token': token })
   const deliveries = (await ask('GET', '/v1/deliveries')).json<Array<{ id: string }>>()
   for (const one of [url, '/v1/orders', `/v1/orders/${order.id}`, '/v1/events', '/v1/batches', `/v1/pools/${pool_id}`, '/v1/payment-events', '/v1/payment-sources', '/v1/api-keys', `/v1/licenses/${license_id}`,
     '/openapi.json', ...deliveries.map(({ id }) => `/v1/deliveries/${id}`)]) await ask('GET', one)
