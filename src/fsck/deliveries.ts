@@ -19,7 +19,7 @@ export const deliveryChecks: readonly Check[] = [
     over: 'deliveries',
     broken: sql`
       select distinct d.id from (${told}) d
-      where d.status in ('sending', 'sent') and not exists (
+      where d.status in ('sending', 'sent', 'bounced') and not exists (
         select from license_sightings s where s.account_id = d.account_id and s.license_id = d.license_id and s.how = 'mailed')`,
   }, {
     name: 'every allocated license is in a delivery of its order, if that has an address and no more are being asked for',

@@ -11,9 +11,9 @@ export function domainOf ({ mail_from }: Pick<Config, 'mail_from'>): string {
 }
 
 /** A worker holds what its connections send in so much time, by what they sent last: more would wait for it while another worker could send them. */
-const AHEAD_MS = 500
+const AHEAD_MS = 1000
 /** …and so many for each connection at most. */
-const AHEAD_MAX = 32
+const AHEAD_MAX = 64
 
 /** How many mails to hold: one for each connection at least, since nothing is known of a server that answers slowly. */
 function reach (connections: number): { readonly size: number, ended: () => void } {
