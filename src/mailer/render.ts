@@ -1,5 +1,5 @@
 import { entriesFor, plainLocale } from './localized.js'
-import { escapeHtml, fillHtml, fillSubject, fillText, textToHtml, type MailedLicense, type Values } from './tags.js'
+import { escapeHtml, fillHtml, fillSubject, fillText, headerLine, textToHtml, type MailedLicense, type Values } from './tags.js'
 import { readTemplate, tagsIn } from './template.js'
 import { valuesOf } from './values.js'
 import { isRightToLeft, wordingFor, type Wrapper } from './wording.js'
@@ -121,7 +121,7 @@ export function render (letter: Letter): Rendered {
     subject: fillSubject(product.mail_template.subject, values.tags) || fillSubject(wordingFor(plainLocale(letter.order.locale ?? '')).subject, values.tags),
     text: `${filled([greeting.text, body.text, details.text, signature.text]).join('\n\n')}\n`,
     html: documentOf([greeting.html, `<div>${body.html}</div>`, details.html, signature.html], locale_used ?? wrapper.language),
-    recipient_name: values.tags.get('FULLNAME') ?? '',
+    recipient_name: headerLine(values.tags.get('FULLNAME') ?? ''),
     locale_used,
   }
 }

@@ -34,6 +34,11 @@ export function oneLine (text: string): string {
   return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, '').replace(/[\s\p{Cc}]+/gu, ' ').trim()
 }
 
+/** One line of a header: what would be read as an encoded word (RFC 2047, 2), and shown as what it encodes, is taken apart. */
+export function headerLine (text: string): string {
+  return oneLine(text).replaceAll('=?', '= ?')
+}
+
 /** The day of a moment, in UTC. */
 export const dayOf = (moment: Date): string => moment.toISOString().slice(0, 10)
 
@@ -87,7 +92,8 @@ function fill (parts: readonly Part[], values: Values, show: Show): string {
 export function fillSubject (text: string, tags: Tags): string {
   const { parts } = readTemplate(text, 'text')
   const values = { tags, licenses: [], parent_keys: [] }
-  return oneLine(fill(parts, values, (shown, tag) => isOfKeys(tag) ? '' : shown.join(' '))).slice(0, 255)
+  const line = headerLine(fill(parts, values, (shown, tag) => isOfKeys(tag) ? '' : shown.join(' ')))
+  return Array.from(line).slice(0, 255).join('')
 }
 
 /** Plain text: one key per line. */
