@@ -903,6 +903,7 @@ export interface Slots {
   cancelled_at: Timestamp | null;
   is_revoked: Generated<boolean>;
   line_item_id: string;
+  revoked_beside: Generated<number>;
   unit: number;
 }
 

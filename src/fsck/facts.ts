@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Reader } from '../database/connect.js'
 import { readStandings } from '../orders/read-standing.js'
 import { isSettled } from '../orders/settle.js'
+import { closings } from '../orders/units.js'
 import type { Check } from './check.js'
 
 const ORDERS_PER_PAGE = 500
@@ -41,10 +42,8 @@ export const factChecks: readonly Check[] = [
     name: 'of a line as many slots are closed as of its units are over, or have lost their license for good',
     over: 'line_items',
     broken: sql`
-      select l.id from line_items l join slots s on s.account_id = l.account_id and s.line_item_id = l.id
-      group by l.account_id, l.id
-      having count(s.cancelled_at) <> greatest(count(*) filter (where s.is_revoked),
-        case when count(*) = l.quantity then l.ended_units when l.ended_units = l.quantity then count(*) else 0 end)`,
+      select l.id from line_items l cross join ${closings} c
+      where c.closed <> c.due and (l.ended_units > 0 or (l.account_id, l.id) in (select account_id, line_item_id from slots where cancelled_at is not null))`,
   }, {
     // what was being sent when the order lost it may be planned again: then the claim leaves it out
     name: 'no mail is planned for a license that its order lost',

@@ -5,9 +5,23 @@ import type { Database } from '../database/connect.js'
 export interface EndedLine { id: string, ended_units: number }
 
 /**
- * Closes and opens slots until as many are closed as units are over; one license for the whole line is closed with its last unit. Closed first:
- * without a license, then unseen, then the highest; opened first: what was revoked, then what was released, then the lowest. So how many are over says
- * which, whatever came between. Slots whose license was taken away for good stay closed, and count. Returns the slots that were opened.
+ * Of the line `l` of line_items: how many of its slots are closed, and are to be. One license for the whole line is closed with its last unit. A slot whose
+ * license was taken away for good stays closed; it is one of the units that are over from the one after `revoked_beside` on, which were over before it was.
+ * `apart`: units up to there that no such slot can be.
+ */
+export const closings = sql`lateral (
+  select count(cancelled_at)::int as closed, case
+    when count(*) = l.quantity then count(*) filter (where is_revoked) + greatest(0,
+      l.ended_units - count(*) filter (where is_revoked and revoked_beside < l.ended_units), max(apart) filter (where is_revoked and revoked_beside <= l.ended_units))
+    when l.ended_units = l.quantity then count(*)
+    else count(*) filter (where is_revoked) end::int as due
+  from (
+    select *, revoked_beside + 1 - rank() over (partition by is_revoked order by revoked_beside) as apart
+    from slots where account_id = l.account_id and line_item_id = l.id) s)`
+
+/**
+ * Closes and opens slots until as many are closed as {@link closings} says. Closed first: without a license, then unseen, then the highest; opened first:
+ * what was revoked, then what was released, then the lowest. So how many are over says which, whatever came between. Returns the slots that were opened.
  */
 export async function setEndedUnits (
   trx: Transaction<Database>, account_id: string, lines: readonly EndedLine[]
@@ -17,9 +31,8 @@ export async function setEndedUnits (
     update line_items l set ended_units = e.units from unnest(${ids}::text[], ${units}::int[]) as e (id, units)
     where l.account_id = ${account_id} and l.id = e.id`.execute(trx)
   const wanted = sql`
-    select l.id, case when count(*) = l.quantity then l.ended_units when l.ended_units = l.quantity then count(*) else 0 end - count(s.cancelled_at) as more
-    from line_items l join slots s on s.account_id = l.account_id and s.line_item_id = l.id
-    where l.account_id = ${account_id} and l.id = any(${ids}::text[]) group by l.account_id, l.id`
+    select l.id, c.due - c.closed as more from line_items l cross join ${closings} c
+    where l.account_id = ${account_id} and l.id = any(${ids}::text[])`
   await sql`
     with ranked as (
       select s.line_item_id, s.unit, w.more, row_number() over (partition by s.line_item_id order by a.license_id is not null, exists (

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
+import type { NewFact } from '../../src/orders/facts.js'
+import { at, say } from '../orders/facts.js'
 import { assertInvariants } from '../support/invariants.js'
 import type { Json } from '../support/sdk.js'
 import { until } from '../support/until.js'
@@ -90,6 +92,35 @@ t.test('revoked for good', async (t) => {
   await restock(shop, keys(2, 'LATE-KEY'))
   t.strictSame(await heldBy(shop, order_id), [])
   await assertInvariants(t, shop.service.db)
+})
+
+// Guarantee: a unit that was refunded before another was revoked is not given back by what else is said of the order; one that is refunded afterwards is the
+// revoked one; and each refund that fails gives back its own.
+t.test('a refund, a revocation, and what is said then', async (t) => {
+  const shop = await shopWith(t, keys(6))
+  const { service: { db, keyring, vendor }, call } = shop
+  const tell = async (order_id: string, kind: NewFact['kind'], hour: number, more: Partial<NewFact>): Promise<number> => {
+    await say({ db, keyring, account_id: vendor.account_id }, `${order_id} ${hour}`, { kind, ref: order_id === one ? 'A-1' : 'A-2', subject: '', occurred_at: at(hour), ...more })
+    await assertInvariants(t, db)
+    return (await heldBy(shop, order_id)).length
+  }
+  const first = { lines: [{ external_id: '1', quantity: 1 }] }
+  const one = (await buy(shop, 'A-1', 2))['id'] as string
+  t.equal(await tell(one, 'refunded', 1, { subject: 'a', ...first }), 1)
+  await call('POST', `/v1/licenses/${(await heldBy(shop, one))[0] ?? ''}/revoke`, BAD)
+  await assertInvariants(t, db)
+  t.equal(await tell(one, 'disputed', 2, { subject: 'd' }), 0, 'one is refunded and one revoked')
+  t.equal(await tell(one, 'dispute_won', 3, { subject: 'd' }), 0)
+  t.equal(await tell(one, 'dispute_lost', 4, { subject: 'd' }), 0)
+  t.equal(await tell(one, 'dispute_won', 5, { subject: 'd' }), 0)
+  t.equal(await tell(one, 'refund_failed', 6, { subject: 'a' }), 1, 'the refunded one, for good is the other')
+
+  const three = (await buy(shop, 'A-2', 3))['id'] as string
+  t.equal(await tell(three, 'refunded', 1, { subject: 'a', ...first }), 2)
+  await call('POST', `/v1/licenses/${(await heldBy(shop, three))[0] ?? ''}/revoke`, BAD)
+  t.equal(await tell(three, 'refunded', 2, { subject: 'b', ...first }), 1, 'the second refund is of the revoked one')
+  t.equal(await tell(three, 'refund_failed', 3, { subject: 'b' }), 1)
+  t.equal(await tell(three, 'refund_failed', 4, { subject: 'a' }), 2)
 })
 
 // Guarantee: of a replacement, a refund and a reveal at once each happens wholly or not: one chain, nobody's license twice, the balance holds.
