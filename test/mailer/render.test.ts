@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { isPlainAddress, plainAddress, readMailbox } from '../../src/mailer/address.js'
 import { faultsOfText, faultsOfWords } from '../../src/mailer/lint.js'
@@ -93,6 +94,8 @@ const whole = (text: string, html?: string): Letter => letter({
 // Guarantee: every tag is filled in, in text and in HTML of either kind; others, and all that looks like code, come out as written.
 t.test('tags', async (t) => {
   t.same([...Object.keys(STANDS_FOR), 'N'].sort(), [...TAGS].sort(), 'all that there are')
+  const documented = /### Tags\n([^]*?)\n### /.exec(readFileSync('docs/mail.md', 'utf8'))?.[1]?.match(/^\|[^|]*\|/gm)?.join('').match(/(?<=\{)[A-Z_]+(?=\})/g)
+  t.same([...documented ?? []].sort(), [...TAGS].sort(), 'in docs/mail.md')
   const lines = Object.keys(STANDS_FOR).map((tag) => `${tag}={${tag}}.`)
   const { text, html: made } = render(whole(lines.join('\n')))
   const { html: own } = render(whole('x {KEY}', lines.map((line) => `<p>${line}</p>`).join('')))
