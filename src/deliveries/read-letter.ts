@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
 import type { Reader } from '../database/connect.js'
 import type { Letter, MailedLicense, MailedProduct, WrapperTexts } from '../mailer/render.js'
-import { DEFAULTS } from '../order-page/find-settings.js'
 import { linkWith, type LinkMaker } from '../order-page/link.js'
 import { open, type Keyring } from '../sealing.js'
 import { together } from '../words/read-sale.js'
@@ -48,14 +47,14 @@ interface Ground extends StoredSender {
   product: Omit<MailedProduct, 'id'>
   wrapper: WrapperTexts | null
   generation: number
-  days: number
+  days: number | null
 }
 
 async function readGrounds (db: Reader, claimed: readonly ClaimedDelivery[]): Promise<Map<string, Ground>> {
   const wanted = claimed.map(({ account_id, id, order_id, product_id, words_version, wrapper_version }) =>
     ({ account_id, id, order_id, product_id, words_version, wrapper_version }))
   const { rows } = await sql<Ground>`
-    select d.id, a.name as vendor, o.external_id, o.currency, o.locale, o.customer, o.page_generation as generation, coalesce(p.days, ${DEFAULTS.days}::int) as days,
+    select d.id, a.name as vendor, o.external_id, o.currency, o.locale, o.customer, o.page_generation as generation, p.days,
       w.words as product, x.texts as wrapper,
       array(select jsonb_build_object('quantity', l.quantity, 'unit_amount', l.unit_amount::text) from line_items l
         where l.account_id = d.account_id and l.order_id = d.order_id and l.product_id = d.product_id) as lines,

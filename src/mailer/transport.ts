@@ -59,11 +59,12 @@ export function smtpTransport (url: string, settings: MailSettings, timeouts = T
   }
 }
 
-/** Keeps each mail as `<id>.eml` in a directory for its owner's eyes; a file that is there is whole. */
+/** Keeps each mail as `<id>.eml` in a directory for its owner's eyes; a file that is there is whole. Of copies it keeps none: the file is one. */
 export function fileTransport (dir: string, settings: Pick<MailSettings, 'mail_from' | 'dkim'>): MailTransport {
   const house = houseOf(settings)
   return {
     async send (mail) {
+      if (mail.copy_to !== undefined) return 'a copy is not kept'
       try {
         const { raw } = await compose(mail, house)
         await mkdir(dir, { recursive: true, mode: 0o700 })

@@ -20,19 +20,19 @@ export async function orderPageLink (
   db: Reader, { keyring, public_url }: LinkMaker, { account_id, order_id, since }: { account_id: string, order_id: string, since: Date }
 ): Promise<{ url: string, token: string, expires_at: Date }> {
   // one statement: every mail asks
-  const { rows: [order] } = await sql<{ generation: number, days: number }>`
-    select o.page_generation as generation, coalesce(s.days, ${DEFAULTS.days}::int) as days
+  const { rows: [order] } = await sql<{ generation: number, days: number | null }>`
+    select o.page_generation as generation, s.days
     from orders o left join order_page_settings s on s.account_id = o.account_id where o.account_id = ${account_id} and o.id = ${order_id}`.execute(db)
   if (order === undefined) throw new Problem('order-not-found')
   return linkWith({ keyring, public_url }, { account_id, order_id, since, ...order })
 }
 
-/** The same, from what is known of the order and of its account's days. */
+/** The same, from what is known of the order and of its account's days; null: it set none. */
 export function linkWith (
   { keyring, public_url }: LinkMaker,
-  { account_id, order_id, since, generation, days }: { account_id: string, order_id: string, since: Date, generation: number, days: number }
+  { account_id, order_id, since, generation, days }: { account_id: string, order_id: string, since: Date, generation: number, days: number | null }
 ): { url: string, token: string, expires_at: Date } {
-  const expires_at = new Date(Math.floor((since.getTime() + days * DAY_MS) / 1000) * 1000) // whole seconds, as the token has them
+  const expires_at = new Date(Math.floor((since.getTime() + (days ?? DEFAULTS.days) * DAY_MS) / 1000) * 1000) // whole seconds, as the token has them
   const token = signToken(keyring, { account_id, order_id, generation, expires_at })
   return { url: `${public_url}/order#${token}`, token, expires_at }
 }

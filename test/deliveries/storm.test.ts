@@ -58,9 +58,8 @@ t.test('a server that fails at random', { timeout: 300_000 }, async (t) => {
   for (let i = 0; i < MAILS / MAILS_PER_ORDER; i++) await call('POST', '/v1/orders', orderOf(`A-${i}`, { line_items }))
   const quiet = (): void => {}
   const config = readConfig({ SMTP_URL: server.url, WORKER_CONCURRENCY: '8', WORKER_POLL_MS: '20', MAIL_FROM: 'Acme <keys@acme.example>' })
-  const worker = startWorker({
-    db: service.db, config, keyring: service.keyring, log: { info: quiet, warn: quiet, error: quiet }, retry_delay_ms: (attempts) => attempts < 21 ? 5 : undefined,
-  })
+  const log = { info: quiet, warn: quiet, error: quiet }
+  const worker = startWorker({ db: service.db, config, keyring: service.keyring, log, retry_delay_ms: (attempts) => attempts < 21 ? 5 : undefined })
   t.teardown(() => worker.stop(0))
   await until('every mail is sent', async () => {
     const { rows: [left] } = await sql<{ count: string }>`select count(*) from deliveries where status in ('planned', 'sending')`.execute(service.db)
