@@ -89,7 +89,7 @@ t.test('settings', async (t) => {
   await assertInvariants(t, db)
 })
 
-// Guarantee: an account's mails keep its pace whoever claims them, in the order they came, and hold up no other account's; a lifted limit lets go of what waited.
+// Guarantee: an account's mails keep its pace whoever claims them, in their order, and hold up no other account's; a lifted limit lets go of what waited.
 t.test('a pace', async (t) => {
   const { db, call, order, stranger, shopOf } = await arrange(t)
   const other = await shopOf(stranger)
@@ -186,7 +186,7 @@ t.test('bounces', async (t) => {
   await assertInvariants(t, db)
 })
 
-// Guarantee: a report about a mail that waits for its next try ends it; one about a mail that is being sent is asked for again; a resend is not touched by either.
+// Guarantee: a report about a mail that waits for its next try ends it; one about a mail that is being sent is asked for again; neither touches a resend.
 t.test('bounces of mails that are not over', async (t) => {
   const { db, call, order, deliveryOf } = await arrange(t)
   const { id: order_id, deliveries: [{ id }] } = await order('A-1')
