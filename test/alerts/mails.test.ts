@@ -244,6 +244,40 @@ t.test('failed deliveries', async (t) => {
   t.equal((await alerts(it)).length, 3, 'none is told twice')
 })
 
+// Guarantee: a mail that failed is no matter any more once its order holds nothing of it that was not mailed since, in whatever mails, or its customer was
+// erased; and a license that the vendor revoked leaves nothing to mend.
+t.test('what is not to be mailed any more', async (t) => {
+  const it = await scene(t, {}, 10)
+  const [replaced, revoked, erased, parts] = [await sell(it, 1), await sell(it, 1), await sell(it, 1), await sell(it, 2)]
+  await sql`update deliveries set status = 'failed', next_attempt_at = null`.execute(it.db)
+  await noteFailed(it)
+  t.equal((await open(it)).length, 4)
+  const licensesOf = async (order_id: string): Promise<string[]> => (await it.db.selectFrom('allocations').select('license_id').where('order_id', '=', order_id)
+    .where('ended_as', 'is', null).orderBy('unit').execute()).map((row) => row.license_id)
+  t.equal((await it.call('POST', `/v1/licenses/${(await licensesOf(replaced)).join()}/replace`, { reason: 'leaked' })).statusCode, 200)
+  t.equal((await it.call('POST', `/v1/licenses/${(await licensesOf(revoked)).join()}/revoke`, { reason: 'leaked' })).statusCode, 200)
+  await it.db.updateTable('orders').set({ customer: '{}', erased_at: new Date() }).where('id', '=', erased).execute()
+  const [first, second] = await licensesOf(parts)
+  const mailed = async (license_id: string | undefined): Promise<void> => {
+    await it.db.insertInto('deliveries').values({
+      account_id: it.vendor.account_id,
+      order_id: parts,
+      product_id: it.product_id,
+      license_ids: [license_id ?? ''],
+      to: 'ada@example.com',
+      reason: 'resend',
+      status: 'sent',
+      next_attempt_at: null,
+      sent_at: new Date(),
+    }).execute()
+    await noteFailed(it)
+  }
+  await mailed(first)
+  t.strictSame((await alerts(it, '&is_open=true')).map(({ data }) => data['order_id']), [parts], 'one of two licenses was mailed')
+  await mailed(second)
+  t.strictSame(await open(it), [])
+})
+
 // Guarantee: a paid order that the policy of its pool left without licenses is told, and is over once it has them.
 t.test('unfulfilled orders', async (t) => {
   const it = await scene(t, { on_shortage: 'fail' }, 1)
