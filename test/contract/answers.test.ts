@@ -19,6 +19,7 @@ const NOT_ECHOED = new Set([
 /** Of these a body is a deed, or the answer is another thing. */
 const NOT_SHOWN = [
   'refundOrder', 'cancelOrder', 'reconcilePaymentSource', 'withdrawLicense', 'replaceLicense', 'revokeLicense', 'recallBatch', 'approveTierConfigRequest', 'failTierConfigRequest', 'assignTierConfigRequest', 'assignRequest', 'rotateWebhookSecret', 'pendRequest', 'createBillingRequest',
+  'resendOrder', 'simulateOrder', 'previewMail', 'reportBounce', 'createMailDkim', 'revealOnOrderPage', 'eraseCustomer',
 ]
 /**
  * Documented, and null in every answer here. Only the repeat of an Idempotency-Key could show a key that was revoked since, a secret that

@@ -1,4 +1,5 @@
 // What fills the documented properties that no valid request by itself does.
+import { sql } from 'kysely'
 import type { TestApp } from '../support/app.js'
 import type { Receiver } from '../support/receiver.js'
 import type { Json } from '../support/sdk.js'
@@ -65,8 +66,9 @@ async function alert (service: TestApp, { name, call }: Tenant, hear: Hear): Pro
   const [pool] = await byVendor('GET', '/v1/pools?currency=CHF') as unknown as Json[]
   await byVendor('POST', `/v1/pools/${pool?.['id'] as string}/licenses`, `${name}-LOW`)
   const [told] = await until('the alert to be mailed', async () => {
-    const mails = await service.db.selectFrom('alert_mails').select('status').where('attempts', '>', 0).where('status', 'in', ['sent', 'planned']).execute()
-    return mails.length === 2 && await byVendor('GET', `/v1/alerts?kind=pool.low&subject_id=${pool?.['id'] as string}`) as unknown as Json[]
+    const { rows } = await sql`select from alert_mails m join alerts a on a.account_id = m.account_id and a.mailing_id = m.mailing_id
+      where a.kind = 'pool.low' and a.subject_id = ${pool?.['id']} and m.attempts > 0 and m.status in ('sent', 'planned')`.execute(service.db)
+    return rows.length === 2 && await byVendor('GET', `/v1/alerts?kind=pool.low&subject_id=${pool?.['id'] as string}`) as unknown as Json[]
   })
   await byVendor('GET', `/v1/alerts/${told?.['id'] as string}`)
   await byVendor('POST', `/v1/pools/${pool?.['id'] as string}/licenses`, [1, 2, 3, 4].map((n) => `${name}-ENOUGH-${n}`).join('\n'))

@@ -112,7 +112,7 @@ t.test('reading shows what is yours', { timeout: 110_000 }, async (t) => {
 /** What a provider has none of; each list is read by a vendor too. */
 const VENDORS_ONLY = [
   'listPools', 'listHolds', 'listOrders', 'listPaymentEvents', 'listPaymentReplays', 'listPaymentSources', 'listDeliveries', 'listSupplyOrders', 'listBatches', 'listRecalls', 'listWebhooks',
-  'listEvents',
+  'listEvents', 'listAlerts',
 ]
 
 // Guarantee: the canaries of the test above do stand in what their owners read.

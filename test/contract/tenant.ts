@@ -140,6 +140,7 @@ export async function makeTenant (service: TestApp, name: string, hear: Hear = (
   ids['alerts'] = (await made('GET', '/v1/alerts') as unknown as Array<{ id: string }>)[0]?.id as string
   ids['events'] = (await made('GET', '/v1/events') as unknown as Array<{ id: string }>)[0]?.id as string
   await makeSale(tenant, hear)
+  await madeBy(tenant.provider.call, hear)('POST', '/v1/erasures', { email: `${name}-nobody@example.com`, reason: `${name}SHOP` })
   return tenant
 }
 

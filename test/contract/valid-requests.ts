@@ -137,7 +137,7 @@ const BODIES: Record<string, (tenant: Tenant, n: number) => object | string | Pr
   reportBounce: ({ name }) => ({ message_id: `<${name}@elsewhere.example>`, action: 'failed', status: '5.1.1', diagnostic: '550 5.1.1 no such user' }),
   setMailSettings: ({ name }) => ({ from: { name, address: `${name.toLowerCase()}@example.com` }, reply_to: `help-${name.toLowerCase()}@example.com`, rate_per_second: 100 }),
   createMailDkim: () => ({ domain: 'example.com', selector: 's1' }),
-  resendOrder: ({ name }) => ({ line_items: [`${name}-line`], to: `${name.toLowerCase()}@example.org` }),
+  resendOrder: ({ name }) => ({ line_items: [`${name}-line`] }),
   setAlertSettings: ({ name }) => ({ addresses: [`${name.toLowerCase()}@example.com`], muted: ['batch.expiring'], expiring_days: 7 }),
   rotateWebhookSecret: () => ({ overlap_hours: 1 }),
 }
