@@ -35,9 +35,12 @@ t.test('as it is placed', async (t) => {
   const partial = await makePool(call, { product_ids: [pro], on_shortage: 'partial' }, keys(3, 'PRO'))
   const rest = await makePool(call, { quantity_rule: 'line' }, keys(1, 'COMMON'))
   await makePool(call, { product_ids: [refused], on_shortage: 'fail' })
+  await makePool(call, { product_ids: [await makeProduct(call, 'sku-two')], on_shortage: 'partial' }, keys(3, 'TWO'))
+  await makePool(call, { product_ids: [await makeProduct(call, 'sku-wait')] }, keys(3, 'WAIT'))
   const lines = (...asked: Array<[string, number]>) => ({ line_items: asked.map(([product, quantity]) => ({ product, quantity, unit_amount: 100 })) })
   for (const [n, asked] of [
     lines(['sku-pro', 2]), lines(['sku-pro', 2], ['sku-common', 5]), lines(['sku-pro', 1]), lines(['sku-common', 3], ['sku-common', 1]), lines(['sku-pro', 1], ['sku-fail', 1]),
+    lines(['sku-two', 2], ['sku-two', 2]), lines(['sku-wait', 5], ['sku-wait', 2]), // one line leaves less for the next, and is not overtaken by it
   ].entries()) {
     const order = orderOf(`A-${n}`, asked)
     const { outcome, line_items, known_as } = await simulate(order)
@@ -91,6 +94,8 @@ t.test('supplies, holds, renewals and refusals', async (t) => {
   const { id: hold_id } = (await call('POST', '/v1/holds', { currency: 'EUR', line_items: [{ product: 'sku-pro', quantity: 2 }], expires_in_s: 3600 })).json()
   t.match(await simulate(orderOf('A-1', one)), { outcome: 'backordered', line_items: [{ available: 0 }] })
   t.match(await simulate(orderOf('A-1', { ...one, hold_id })), { outcome: 'fulfilled', line_items: [{ available: 2 }] })
+  const more = [{ product: 'sku-pro', quantity: 2 }, { product: 'sku-pro', quantity: 1 }]
+  t.match(await simulate(orderOf('A-1', { line_items: more, hold_id })), { outcome: 'partial', line_items: [{ available: 2 }, { available: 0 }] })
   const { id: parent } = (await call('POST', '/v1/orders', orderOf('A-1', { ...one, hold_id }))).json()
 
   await call('PUT', `/v1/products/${id}`, { on_renewal: 'keep' })
