@@ -36,7 +36,7 @@ import { retrySupplyOrder } from '../../src/supplies/retry.js'
 import { supplyLine } from '../../src/supplies/supply.js'
 import { writeSupplies } from '../../src/supplies/write.js'
 import { letExpire } from '../holds/support.js'
-import { age, loadDated, type Dated } from '../licenses/expiry-support.js'
+import { age, loadDated, tend, type Dated } from '../licenses/expiry-support.js'
 import { poolOf, productOf, vendorShop, type Shop } from '../support/fixtures.js'
 import { at, say } from './facts.js'
 import { arrivalOf } from './support.js'
@@ -114,9 +114,12 @@ export class Story {
     await loadDated(this.shop, this.pools[pool] as string, days.map((each): Dated => [`D-${++names}`, each]))
   }
 
-  /** Days pass for what was never sold. */
+  /** Days pass for what was never sold, the worker runs meanwhile, and what expires on the last of them it has not found yet. */
   async age (days: number): Promise<void> {
-    await age(this.shop.db, this.shop.account_id, days)
+    const { db, account_id } = this.shop
+    await age(db, account_id, days - 1)
+    await tend(db)
+    await age(db, account_id, 1)
   }
 
   /** By an event, or, `refusable`, by the API. */

@@ -6,7 +6,7 @@ import { render } from '../../src/mailer/render.js'
 import { testApp, type TestApp } from '../support/app.js'
 import { assertInvariants } from '../support/invariants.js'
 import type { Json } from '../support/sdk.js'
-import { callsOf, keys, load, makePool, orderOf, type Call } from '../support/vendor.js'
+import { callsOf, keys, load, makePool, orderOf, subjectOf, type Call } from '../support/vendor.js'
 
 interface Shop extends TestApp {
   call: Call
@@ -19,8 +19,10 @@ interface Shop extends TestApp {
 async function shopOf (t: Test, on_renewal: string | undefined, pool: object = {}): Promise<Shop> {
   const service = await testApp(t)
   const call = callsOf(service.app, service.vendor)
-  const mail_template = { subject: 'Renewed {PARENT_KEY}{KEY}!', text: 'Now: {KEY}\nBefore: {PARENT_KEY}.', html: '<a title="{PARENT_KEY}">{KEY}</a> before {PARENT_KEY}.' }
+  const mail_template = { subject: 'Renewed!', text: 'Now: {KEY}\nBefore: {PARENT_KEY}.', html: '<a title="{PARENT_KEY}">{KEY}</a> before {PARENT_KEY}.' }
   const { id } = (await call('POST', '/v1/products', { name: 'Pro', external_ids: ['sku-pro'], mail_template, ...(on_renewal === undefined ? {} : { on_renewal }) })).json<Json>()
+  // a subject with keys is refused now, and there are older ones
+  await subjectOf(service.db, id, 'Renewed {PARENT_KEY}{KEY}!')
   const pool_id = await makePool(call, { product_ids: [id], ...pool }, keys(20, 'KEY'))
   const order = async (external_id: string, more: Record<string, unknown> = {}): Promise<Json> => {
     const answer = await call('POST', '/v1/orders', orderOf(external_id, more))

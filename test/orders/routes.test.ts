@@ -45,7 +45,7 @@ t.test('an order', async (t) => {
   const body = answer.json()
   const { id } = body as { id: string }
   t.equal(answer.headers['location'], `/v1/orders/${id}`)
-  const license = (unit: number, masked: string): object => ({ id: 'LI', unit, masked, state: 'allocated', allocated_at: 'moment', seen_at: null, replaces: null, replaced_by: null })
+  const license = (unit: number, masked: string): object => ({ id: 'LI', unit, masked, state: 'allocated', allocated_at: 'moment', expires_at: null, seen_at: null, replaces: null, replaced_by: null })
   const plain = JSON.parse(JSON.stringify(body).replace(/"20\d\d-\d\d-\d\dT[^"]+Z"/g, '"moment"').replace(/"(LI|DE)-[0-9a-f]{27}"/g, '"$1"'))
   t.strictSame(plain, {
     id,
@@ -60,9 +60,13 @@ t.test('an order', async (t) => {
     is_held: false,
     locale: 'de_DE',
     customer: CUSTOMER,
+    licensee: null,
+    additional_info: null,
     parent_id: null,
+    mail_to: null,
     paid_at: 'moment',
     created_at: 'moment',
+    erased_at: null,
     line_items: [
       { id: `${id}-1`, external_id: 'b', product_id: shop.product_id, pool_id: shop.pool_id, quantity: 2, unit_amount: 4900, ended_units: 0, slots: 2, fulfillment_status: 'fulfilled', renewal: null, licenses: [license(1, 'ABCD-…-01'), license(2, 'ABCD-…-02')] },
       { id: `${id}-2`, external_id: 'a', product_id: other_id, pool_id: line_pool, quantity: 5, unit_amount: null, ended_units: 0, slots: 1, fulfillment_status: 'fulfilled', renewal: null, licenses: [license(1, '…')] },

@@ -65,9 +65,13 @@ t.test('who takes an Idempotency-Key', async (t) => {
   const without = Object.entries<Record<string, { operationId: string, parameters?: Array<{ name: string }> }>>(paths)
     .flatMap(([, { post }]) => post === undefined || post.parameters?.some(({ name }) => /^idempotency-key$/i.test(name)) === true ? [] : [post.operationId])
   t.strictSame(without.sort(), [
+    'makeOrderPageLink', 'previewMail', // nothing changes
     'receivePayment', // the event has an id of its own
-    'reconcilePaymentSource', 'replayPaymentEvent', 'revealLicense', // nothing changes; an event once; nothing changes
+    'reconcilePaymentSource', 'replayPaymentEvent', // nothing changes; an event once
+    'reportBounce', // the same report again is known
+    'revealLicense', 'revealOnOrderPage', // seen once
     'sendInquiryForm', // of a browser: the second finds no form
     'setConfiguration', // puts a value: again is the same
+    'simulateOrder', // nothing changes
   ])
 })

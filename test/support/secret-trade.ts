@@ -11,7 +11,7 @@ import { status, type Receiver } from './receiver.js'
 import type { Json } from './sdk.js'
 import { planted } from './secret-market.js'
 import { until } from './until.js'
-import { callsOf, orderOf } from './vendor.js'
+import { callsOf, orderOf, subjectOf } from './vendor.js'
 import { postMessage } from './webhooks.js'
 
 export interface Traded {
@@ -66,9 +66,11 @@ function shopOf (service: Service, vendor: TestAccount): Shop {
 }
 
 /** A product with a pool of its own. */
-async function shelve ({ ask }: Shop, name: string, more: object = {}): Promise<{ product: string, pool_id: string }> {
-  const mail_template = { subject: 'Yours {KEY}{PARENT_KEY}', text: 'Now:\n{KEY}\nBefore:\n{PARENT_KEY}' }
+async function shelve ({ ask, db }: Shop, name: string, more: object = {}): Promise<{ product: string, pool_id: string }> {
+  const mail_template = { subject: 'Yours', text: 'Now:\n{KEY}\nBefore:\n{PARENT_KEY}' }
   const { id } = await ask('POST', '/v1/products', { name, external_ids: [name], mail_template, ...more })
+  // a subject with keys is refused now, and there are older ones
+  await subjectOf(db, id, 'Yours {KEY}{PARENT_KEY}')
   return { product: name, pool_id: (await ask('POST', '/v1/pools', { name, product_ids: [id] })).id }
 }
 

@@ -1,5 +1,7 @@
 // A vendor's calls over the API, for tests that begin with a product, a pool and stock.
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
+import { sql, type Kysely } from 'kysely'
+import type { Database } from '../../src/database/connect.js'
 import type { TestAccount } from './app.js'
 
 /** A call of the account's; a `payload` that is a string goes as text/plain. */
@@ -23,6 +25,12 @@ async function made<T> (answer: Promise<LightMyRequestResponse>): Promise<T> {
 export async function makeProduct (call: Call, ...external_ids: string[]): Promise<string> {
   const product = { name: `Product ${external_ids.join(' ')}`, external_ids, mail_template: { subject: 'Your key for {PROGRAM_NAME}', text: 'Your key: {KEY}' } }
   return (await made<{ id: string }>(call('POST', '/v1/products', product))).id
+}
+
+/** Gives the mails of a product a subject that is not looked at. */
+export async function subjectOf (db: Kysely<Database>, product_id: string, subject: string): Promise<void> {
+  await sql`update products set mail_template = jsonb_set(mail_template, '{subject}', to_jsonb(${subject}::text)) where id = ${product_id}`.execute(db)
+  await sql`update mail_words set words = jsonb_set(words, '{mail_template,subject}', to_jsonb(${subject}::text)) where product_id = ${product_id}`.execute(db)
 }
 
 /** A pool with these licenses loaded. */
