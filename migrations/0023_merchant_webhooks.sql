@@ -55,24 +55,34 @@ end $$;
 create function licenses_handed_over (told events[])
 returns table (account_id text, license_id text, order_id text, line_item_id text, how text, delivery_id text) language plpgsql stable as $$
 begin
+  -- What an order's mails said is gathered once, not looked for license by license: an order may have ten thousand.
   return query
+  with looked as materialized (
+    select t.account_id, t.subject_id as license_id, t.data ->> 'order_id' as order_id, t.data ->> 'line_item_id' as line_item_id, t.data ->> 'how' as how
+    from unnest(told) t
+    where t.type = 'license.seen'
+      and (select count(*) from license_sightings s where s.account_id = t.account_id and s.license_id = t.subject_id and s.how in ('approved', 'order_page')) = 1
+  ), mailed as materialized (
+    select o.account_id, o.order_id, unnest(p.license_ids) as license_id
+    from (select distinct l.account_id, l.order_id from looked l) o
+    cross join lateral (select * from deliveries p where p.account_id = o.account_id and p.order_id = o.order_id and p.status = 'sent' offset 0) p
+  )
   select a.account_id, a.license_id, a.order_id, a.line_item_id, 'mailed', d.id
   from unnest(told) t
   cross join lateral (select * from deliveries d where d.account_id = t.account_id and d.id = t.subject_id limit 1) d
-  cross join lateral unnest(d.license_ids) as l (license_id)
+  cross join lateral (
+    select unnest(d.license_ids) as license_id
+    except
+    select unnest(p.license_ids) from deliveries p
+    where p.account_id = d.account_id and p.order_id = d.order_id and p.status = 'sent' and (p.sent_at, p.id) < (d.sent_at, d.id)) l
   cross join lateral (
     select * from allocations a where a.account_id = d.account_id and a.license_id = l.license_id and (a.ended_as is null or a.ended_as = 'revoked') limit 1) a
   where t.type = 'delivery.sent'
-    and not exists (select from deliveries p where p.account_id = d.account_id and p.order_id = d.order_id and p.status = 'sent'
-      and a.license_id = any(p.license_ids) and (p.sent_at, p.id) < (d.sent_at, d.id))
     and not exists (select from license_sightings s where s.account_id = a.account_id and s.license_id = a.license_id and s.how in ('approved', 'order_page'))
   union all
-  select t.account_id, t.subject_id, t.data ->> 'order_id', t.data ->> 'line_item_id', t.data ->> 'how', null
-  from unnest(told) t
-  where t.type = 'license.seen'
-    and (select count(*) from license_sightings s where s.account_id = t.account_id and s.license_id = t.subject_id and s.how in ('approved', 'order_page')) = 1
-    and not exists (select from deliveries p where p.account_id = t.account_id and p.order_id = t.data ->> 'order_id' and p.status = 'sent'
-      and t.subject_id = any(p.license_ids));
+  select l.account_id, l.license_id, l.order_id, l.line_item_id, l.how, null
+  from looked l
+  where (l.account_id, l.order_id, l.license_id) not in (select m.account_id, m.order_id, m.license_id from mailed m where m.license_id is not null);
 end $$;
 
 -- Of licenses: whose it was or is, and what it is after the change.

@@ -50,8 +50,11 @@ async function lockLicenses (trx: Transaction<Database>, due: readonly Due[]): P
       and (a.order_id = d.order_id or a.line_item_id = any(d.parent_line_ids))`
   const open = await sql<{ id: string, license_ids: string[] }>`
     select d.id, array_agg(l.license_id order by l.nth) as license_ids from ${asked} group by d.id`.execute(trx)
+  // a statement that locks carries whole rows of all that it joins, so the lists stay apart: else ten thousand licenses cost as many copies of their list
   const locked = await sql<{ id: string, license_id: string }>`
-    select d.id, l.license_id from ${asked} order by a.account_id, a.license_id for no key update of a skip locked`.execute(trx)
+    with asked as materialized (select d.id, a.account_id, a.pool_id, a.position from ${asked})
+    select d.id, a.license_id from asked d join allocations a on a.account_id = d.account_id and a.pool_id = d.pool_id and a.position = d.position and a.ended_as is null
+    order by a.account_id, a.license_id for no key update of a skip locked`.execute(trx)
   const mine = new Set(locked.rows.map((row) => `${row.id} ${row.license_id}`))
   const licensesOf = new Map(due.map((delivery) => [delivery.id, [] as string[]]))
   for (const { id, license_ids } of open.rows) {
