@@ -5,7 +5,7 @@ import type { Database } from '../database/connect.js'
 import type { Done } from '../database/once.js'
 import { inTransaction } from '../database/transaction.js'
 import { newId } from '../ids.js'
-import { Problem } from '../problems.js'
+import { invalid, Problem } from '../problems.js'
 import type { Keyring } from '../sealing.js'
 import { dropStaging } from './drop-staging.js'
 import { expiryOfLine } from './expiry.js'
@@ -83,7 +83,7 @@ export async function loadLicenses (load: Load): Promise<LoadReport> {
 async function beginBatch ({ db, account_id, pool_id, source, created_by, expires_at }: Load): Promise<StagedBatch> {
   const batch_id = newId('BA')
   const expiry = expiryOfLine(expires_at, new Date())
-  if (expiry.reason !== undefined) throw new Problem('validation-failed', { errors: [`querystring.expires_at: ${expiry.reason.replace('its expires_at ', '')}`] })
+  if (expiry.reason !== undefined) throw invalid(`querystring.expires_at: ${expiry.reason.replace('its expires_at ', '')}`)
   const { rows: [pool] } = await sql<{ mode: string }>`
     with pool as (select id, mode from pools where account_id = ${account_id} and id = ${pool_id}),
     batch as (
