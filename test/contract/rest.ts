@@ -4,6 +4,7 @@ import type { TestApp } from '../support/app.js'
 import type { Receiver } from '../support/receiver.js'
 import type { Json } from '../support/sdk.js'
 import { until } from '../support/until.js'
+import { fillTheMail } from './rest-of-mail.js'
 import { fillTheTrade } from './rest-of-trade.js'
 import { freshForm, newPurchase, newTierAccount, saleOf } from './sale.js'
 import { madeBy, mailTemplateOf, type Hear, type Tenant } from './tenant.js'
@@ -136,6 +137,7 @@ export async function fillTheRest (service: TestApp, tenant: Tenant, hook: Recei
   await recall(tenant, hear)
   await sellThroughResellers(tenant, hear)
   await fillTheTrade(service, tenant, hook, hear)
+  await fillTheMail(service, tenant, hear)
   await alert(service, tenant, hear)
   await callWebhooks(service, tenant, hook, hear)
 }
