@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Reader } from '../database/connect.js'
+import { faultsOfText, sentenceOf } from '../mailer/lint.js'
 import { invalid } from '../problems.js'
 import { hostOf, mayBeCalled } from '../webhooks/address.js'
 import { PARAMETERS, PARAMETERS_OF_RENEWALS, type NewSupply } from './schema.js'
@@ -36,6 +37,11 @@ function faultsOfUrl (text: string, modes: readonly string[], allowed_networks: 
   return []
 }
 
+/** What is wrong with the words of information. */
+function faultsOfWords (words: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(words).flatMap(([field, said = '']) => faultsOfText(field, said, { format: 'text', keys: 'allowed' }).map(sentenceOf))
+}
+
 /** Two parameters must not be sent by one name. */
 function faultsOfNames (names: Readonly<Record<string, string | undefined>>): string[] {
   const sent = [...[...PARAMETERS, ...PARAMETERS_OF_RENEWALS].filter((name) => names[name] === undefined), ...Object.values(names)]
@@ -51,6 +57,7 @@ function faultsOfOne (supply: NewSupply, allowed_networks: readonly string[]): s
     ...(url === undefined ? [] : faultsOfUrl(url, modesOf(supply), allowed_networks)),
     ...faultsOfNames(names ?? {}),
     ...[['text', text], ['subject', subject]].filter(([, words]) => words?.includes('{KEY}')).map(([field]) => `${field}: must not contain {KEY}, as there is no license`),
+    ...faultsOfWords({ text, subject }),
   ]
 }
 

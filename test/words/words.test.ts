@@ -82,6 +82,9 @@ t.test('versions of words', async (t) => {
   t.match(await ask('PUT', url, { name: 'Renamed', mail_template: old }), { name: 'Renamed', mail_template: old }, 'a product is posted back whole')
   t.match((await ask('PUT', url, { mail_template: { subject: 's', text: '{KEY} {OLD_WORD} {NEW_WORD}' } })).errors, [/NEW_WORD/])
 
+  t.match((await ask('PUT', `${url}/supplies`, [{ type: 'information', subject: '{FNAM}', text: 'x\n{KEYS}' }])).errors, [
+    /^0\.text: line 2, column 1: \{KEYS\} is no tag; did you mean \{KEY\}/, /^0\.subject: line 1, column 1: \{FNAM\} is no tag; did you mean \{FNAME\}/,
+  ])
   await ask('PUT', `${url}/supplies`, [{ type: 'information', subject: 'On its way', text: 'We will write {FNAME}.' }])
   t.match(await ask('PUT', url, { mail_template: { subject: 's', text: 'no key' } }), { mail_template: { text: 'no key' } }, 'a mail without licenses needs none')
   t.match(await ask('POST', `${url}/templates/preview`, {}), { subject: 'On its way', text: /We will write Ada\./, problems: [] })
