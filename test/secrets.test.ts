@@ -10,6 +10,7 @@ import { testAccount, type TestAccount } from './support/app.js'
 import { copyOf, durableService, filesOf, hits, type DurableService } from './support/everywhere.js'
 import { assertInvariants } from './support/invariants.js'
 import { receiver } from './support/receiver.js'
+import { playMail } from './support/secret-mail.js'
 import { playMarket } from './support/secret-market.js'
 import { playTrade } from './support/secret-trade.js'
 import { until } from './support/until.js'
@@ -77,7 +78,9 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
   const ordinary = mail.mails.length
   const [web, api] = [await receiver(t), await receiver(t)]
   const trade = await playTrade(running, { vendor, web, api })
-  const planted = { ...market.secrets, ...trade.secrets }
+  const mailing = await playMail(running, await testAccount(db, 'vendor'))
+  const planted = { ...market.secrets, ...trade.secrets, ...mailing.secrets }
+  const mailed = [...trade.mailed, mailing.secrets['mail-key'] as string]
   await sql`insert into events (account_id, type, subject_id, data) values ('VA-0', 'marker.planted', 'x', ${JSON.stringify({ marker: MARKER })}::jsonb)`.execute(db)
   await assertInvariants(t, db)
 
@@ -91,7 +94,7 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
   t.ok(ordinary >= 2)
   for (const [i, { raw }] of mail.mails.entries()) {
     const end = raw.indexOf('\r\n\r\n')
-    const keys = i < ordinary ? [NEEDLE] : trade.mailed
+    const keys = i < ordinary ? [NEEDLE] : mailed
     t.ok(keys.some((key) => hits(raw.subarray(end), key).length > 0), 'the mail has it')
     t.notOk(keys.some((key) => hits(raw.subarray(0, end), key).length > 0), 'but not its head')
   }
@@ -99,13 +102,13 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
   t.match(web.received[0]?.headers, { 'webhook-signature': /^v1,/ }, 'and its calls are signed')
   t.strictSame(new Set(api.received.map(({ headers }) => headers.authorization)), new Set(['api/key', 'changed/api/key'].map((what) => `Bearer ${trade.secrets[what] ?? ''}`)), 'the checkout is asked with each key')
   const bodiesOfMails = Buffer.concat(mail.mails.map(({ raw }) => raw.subarray(raw.indexOf('\r\n\r\n'))))
-  for (const key of trade.mailed) t.not(hits(bodiesOfMails, key).length, 0, `${key} was mailed`)
+  for (const key of mailed) t.not(hits(bodiesOfMails, key).length, 0, `${key} was mailed`)
   await sql`checkpoint`.execute(db)
   await sql`select pg_switch_wal()`.execute(db)
   const copied = await copyOf(server.url())
   const places = new Map<string, Buffer>([
     ['the log of the service', Buffer.from(log.join(''))],
-    ['the answers', Buffer.from([...answers, ...market.answers, ...trade.answers].join('\n'))],
+    ['the answers', Buffer.from([...answers, ...market.answers, ...trade.answers, ...mailing.answers].join('\n'))],
     ['the bodies of webhooks', Buffer.from(hook.received.map(({ body }) => body).join('\n'))],
     ['the log of PostgreSQL', postgres_log],
     ['COPY of every table', copied],
@@ -118,6 +121,11 @@ t.test('secrets', { timeout: 110_000 }, async (t) => {
   t.match(places.get('the log of the service')?.toString(), /delivery attempt/)
   for (const what of ['license', 'pin', 'partner', 'representation', 'tile', 'configuration']) t.match(market.shown.join('\n'), market.secrets[what], `the ${what} is shown to whom it is for`)
   t.match(market.shown.at(-1), NEEDLE, 'and the license of the pool in the request that took it')
+  t.match(mailing.shown, mailing.secrets['mail-key'], 'a preview shows the license to who may see it')
+  t.match(mail.mails.at(-1)?.raw.toString(), /^DKIM-Signature: [\s\S]*s=s1/m, 'mails are signed')
+  t.match(copied.toString(), mailing.corrected, 'the corrected address is stored')
+  const events = (await db.selectFrom('events').select('data').execute()).map(({ data }) => JSON.stringify(data)).join('\n')
+  for (const [where, text] of [['log of the service', log.join('')], ['events', events]] as const) t.notMatch(text, mailing.corrected, `the ${where} does not say it`)
   const bodies = hook.received.filter(({ headers }) => headers['x-token'] === market.secrets['header']).map(({ body }) => body).join('\n')
   t.match(bodies, /"status":"draft".*"asset":\{/, 'the validator judged a draft')
   t.match(bodies, /"fulfillment_request.approved"/, 'and the others are told of the purchase')
