@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { contents } from '../contract/tenant.js'
 import { testApp, type TestApp } from '../support/app.js'
+import { assertInvariants } from '../support/invariants.js'
 import { callsOf, keys, makePool, makeProduct, orderOf, type Call } from '../support/vendor.js'
 
 interface Simulation {
@@ -105,4 +106,26 @@ t.test('supplies, holds, renewals and refusals', async (t) => {
   t.match(await asked(orderOf('A-3', { parent: 'none' })), { error_code: 'ORD_006' })
   t.match(await asked(orderOf('A-3', { line_items: [{ product: 'sku-none', quantity: 1 }] })), { error_code: 'PRD_001', errors: [/^line_items\.0\.product/] })
   t.match((await callsOf(service.app, service.stranger)('POST', '/v1/orders/simulate', orderOf('A-3'))).json(), { error_code: 'PRD_001' }, 'what is another\'s is absent')
+})
+
+// Guarantee: of a hold only what its order would be given counts: not what lasts shorter than the pool demands by now, nor anything of a hold that is over.
+t.test('holds whose licenses are not given any more', async (t) => {
+  const { app, vendor, db } = await testApp(t, { LOG_LEVEL: 'error' })
+  const call = callsOf(app, vendor)
+  const pool_id = await makePool(call, { product_ids: [await makeProduct(call, 'sku-pro')] })
+  const until = new Date(Date.now() + 20 * 86_400_000).toISOString()
+  await call('POST', `/v1/pools/${pool_id}/licenses`, `key,expires_at\nDATED-0001,${until}`, { 'content-type': 'text/csv' })
+  const { id: hold_id } = (await call('POST', '/v1/holds', { currency: 'EUR', line_items: [{ product: 'sku-pro', quantity: 1 }] })).json()
+  const order = orderOf('A-1', { line_items: [{ product: 'sku-pro', quantity: 1 }], hold_id })
+  const outcome = async (): Promise<unknown> => (await call('POST', '/v1/orders/simulate', order)).json()['outcome']
+  t.equal(await outcome(), 'fulfilled')
+  await call('PUT', `/v1/pools/${pool_id}`, { min_remaining_days: 30 })
+  t.equal(await outcome(), 'backordered')
+  await call('PUT', `/v1/pools/${pool_id}`, { min_remaining_days: 0 })
+  t.equal(await outcome(), 'fulfilled')
+  await call('POST', `/v1/holds/${hold_id}/release`)
+  await db.updateTable('pools').set({ min_remaining_days: 30 }).where('id', '=', pool_id).execute()
+  t.equal(await outcome(), 'backordered')
+  t.match((await call('POST', '/v1/orders', order)).json(), { fulfillment_status: 'backordered' }, 'and so it is')
+  await assertInvariants(t, db)
 })

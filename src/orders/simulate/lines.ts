@@ -107,16 +107,21 @@ async function reasonsOf (db: Reader, account_id: string, { line_items, currency
   return reasons
 }
 
-async function stockOf (db: Reader, account_id: string, { hold_id = '', line_items }: PaidOrder, wanting: readonly Wanting[]): Promise<Map<string, Stock>> {
+async function stockOf (db: Reader, account_id: string, { hold_id = '', line_items, mode }: PaidOrder, wanting: readonly Wanting[]): Promise<Map<string, Stock>> {
   const most = line_items.reduce((sum, line) => sum + line.quantity, 0)
   const ids = [...new Set(wanting.flatMap((line) => line.pool_id ?? []))]
-  // expired holds are given back to stock before an order takes from it
+  const isFit = sql`(l.expires_at is null or l.expires_at > statement_timestamp() + p.min_remaining_days * interval '24 hours')`
+  // expired holds are given back to stock before an order takes from it; a hold that is over, or of the other mode, gives nothing
   const { rows } = await sql<Stock>`
     select p.id, p.quantity_rule, p.on_shortage,
       (select count(*)::int from (select from fit_stock s where s.account_id = p.account_id and s.pool_id = p.id limit ${most}) s)
       + (select count(*)::int from (
-        select from held_licenses h where h.account_id = p.account_id and h.pool_id = p.id and h.hold_id <> ${hold_id} and h.expires_at <= now() limit ${most}) h) as free,
-      (select count(*)::int from held_licenses h where h.account_id = p.account_id and h.pool_id = p.id and h.hold_id = ${hold_id}) as held,
+        select from held_licenses h join licenses l on l.account_id = h.account_id and l.id = h.license_id
+        where h.account_id = p.account_id and h.pool_id = p.id and h.expires_at <= now() and ${isFit} limit ${most}) h) as free,
+      (select count(*)::int from held_licenses h join holds o on o.account_id = h.account_id and o.id = h.hold_id
+        join licenses l on l.account_id = h.account_id and l.id = h.license_id
+        where h.account_id = p.account_id and h.pool_id = p.id and h.hold_id = ${hold_id} and o.mode = ${mode} and o.status = 'open' and h.expires_at > now()
+          and ${isFit}) as held,
       exists (select from backorders b where b.account_id = p.account_id and b.pool_id = p.id) as is_waited_for
     from pools p where p.account_id = ${account_id} and p.id = any(${ids}::text[])`.execute(db)
   return new Map(rows.map((pool) => [pool.id, pool]))
