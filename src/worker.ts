@@ -134,11 +134,12 @@ export function startWorker ({ db, config, keyring, log, transport = mailTranspo
   const stopping = new AbortController()
   setMaxListeners(0, stopping.signal) // every job waits for it, and there are more than the ten that node warns of
   const cut = new AbortController()
+  setMaxListeners(0, cut.signal) // so does every mail under way
   const post: Post = { db, keyring, public_url: config.public_url, transport, log, lease_ms: config.delivery_lease_ms, ...times }
   const line = { timeout_ms: config.webhook_timeout_ms, allowed_networks: config.webhook_allowed_networks }
   const [ground, signals] = [{ db, keyring, log, poll_ms: config.worker_poll_ms }, { stopping: stopping.signal, cut: cut.signal }]
   const running = Promise.all([
-    sendAll(deliveries(openPost(post, cut.signal), config), ground, signals),
+    sendAll(deliveries(openPost(post, config.worker_concurrency, cut.signal), config), ground, signals),
     sendAll(alertMails({ db, transport, log, public_url: config.public_url }, config), ground, signals),
     sendAll(webhooks({ db, keyring, log, line, public_url: config.public_url }, config.webhook_concurrency), ground, signals),
     sendAll(supplies({ db, keyring, log, allowed_networks: line.allowed_networks }, config.supply_concurrency), ground, signals),

@@ -11,10 +11,15 @@ const STEPS_MAX = 4
  * Runs `work` in one transaction, again and again while the database is away: for the note after a mail or a call, which must not be made twice for
  * want of it. Once `signal` has aborted the first failure is thrown.
  */
-export async function insist<T> (db: Kysely<Database>, work: (trx: Transaction<Database>) => Promise<T>, signal: AbortSignal): Promise<T> {
+export function insist<T> (db: Kysely<Database>, work: (trx: Transaction<Database>) => Promise<T>, signal: AbortSignal): Promise<T> {
+  return insistOn(() => inTransaction(db, work), signal)
+}
+
+/** The same of work that is one statement, and so a transaction by itself. */
+export async function insistOn<T> (work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
-      return await inTransaction(db, work)
+      return await work()
     } catch (error) {
       if (tries === TRIES_MAX || signal.aborted) throw error
       await delay(STEP_MS * Math.min(tries, STEPS_MAX))

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely'
+import { sql, type Kysely } from 'kysely'
 import type { Database } from '../database/connect.js'
 import type { ClaimedDelivery } from './claim.js'
 import { retryDelayMs, type RetryDelay } from './schedule.js'
@@ -26,7 +26,7 @@ export interface Finished { claimed: Pick<ClaimedDelivery, 'account_id' | 'id' |
  * undefined where the claim had lapsed and another worker has the delivery: then nothing is written of it.
  */
 export async function finishDeliveries (
-  trx: Transaction<Database>, finished: readonly Finished[], retry_delay_ms: RetryDelay = retryDelayMs
+  db: Kysely<Database>, finished: readonly Finished[], retry_delay_ms: RetryDelay = retryDelayMs
 ): Promise<Array<string | undefined>> {
   const input = finished.map(({ claimed: { account_id, id, attempt, claim_id }, result }) =>
     ({ account_id, id, attempt, claim_id, response: result.response, ...stateAfter(result, attempt, retry_delay_ms) }))
@@ -46,12 +46,12 @@ export async function finishDeliveries (
       insert into events (account_id, type, subject_id, data)
       select account_id, 'delivery.' || status, id, jsonb_build_object('order_id', order_id, 'attempt', attempt) from ended where status <> 'planned'
     )
-    select id, attempt, status from ended`.execute(trx)
+    select id, attempt, status from ended`.execute(db)
   const statuses = new Map(rows.map(({ id, attempt, status }) => [`${id} ${attempt}`, status]))
   return finished.map(({ claimed }) => statuses.get(`${claimed.id} ${claimed.attempt}`))
 }
 
 /** Writes down how one try ended, as {@link finishDeliveries} does. */
-export async function finishDelivery (trx: Transaction<Database>, claimed: Finished['claimed'], result: Result): Promise<string | undefined> {
-  return (await finishDeliveries(trx, [{ claimed, result }]))[0]
+export async function finishDelivery (db: Kysely<Database>, claimed: Finished['claimed'], result: Result): Promise<string | undefined> {
+  return (await finishDeliveries(db, [{ claimed, result }]))[0]
 }

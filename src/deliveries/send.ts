@@ -2,9 +2,10 @@ import type { Kysely } from 'kysely'
 import type { BaseLogger } from 'pino'
 import type { Database } from '../database/connect.js'
 import { gather } from '../database/gather.js'
-import { insist } from '../database/insist.js'
+import { insistOn } from '../database/insist.js'
 import { render } from '../mailer/render.js'
 import { keptResponse } from '../mailer/response.js'
+import { room, type Room } from '../mailer/room.js'
 import { TextTooLong } from '../mailer/tags.js'
 import { MailRefused, type Mail, type MailTransport } from '../mailer/transport.js'
 import type { Keyring } from '../sealing.js'
@@ -32,17 +33,23 @@ export interface Post {
 export interface OpenPost extends Post {
   read: (claimed: ClaimedDelivery) => Promise<ReadLetter | Error>
   finish: (finished: Finished) => Promise<string | undefined>
+  /** a mail is written when it can be sent: hundreds that wait for a connection would be moved about in memory */
+  places: Room
 }
 
 /** Mails of one statement: each holds its keys. */
 const TOGETHER_MAX = 100
 
-/** Opens a post; `cut`: how long it insists on writing down. */
-export function openPost (post: Post, cut: AbortSignal): OpenPost {
+/** Mails that end within so much time are written down together: what a commit takes, so that the while in which a crash sends one again is hardly longer. */
+const NOTE_MS = 5
+
+/** Opens a post that sends so many mails at a time; `cut`: how long it insists on writing down. */
+export function openPost (post: Post, concurrency: number, cut: AbortSignal): OpenPost {
   return {
     ...post,
+    places: room(concurrency),
     read: gather(TOGETHER_MAX, (claimed) => readLetters(post.db, post, claimed)),
-    finish: gather(TOGETHER_MAX, (finished) => insist(post.db, (trx) => finishDeliveries(trx, finished, post.retry_delay_ms), cut)),
+    finish: gather(TOGETHER_MAX, (finished) => insistOn(() => finishDeliveries(post.db, finished, post.retry_delay_ms), cut), NOTE_MS),
   }
 }
 
@@ -57,14 +64,17 @@ async function tryToSend (post: OpenPost, claimed: ClaimedDelivery, signal: Abor
     if (read instanceof Error) throw read
     const { letter, from: { sender, bcc } } = read
     secrets = [...letter.licenses.map((license) => license.key), ...letter.parent_keys ?? [], ...letter.order_page_url?.split('#').slice(1) ?? []]
-    const { subject, text, html, recipient_name } = render(letter)
-    const to = { name: recipient_name, address: claimed.to }
-    const mail: Mail = { id: claimed.id, message_id: claimed.message_id, to, subject, text, html, ...sender }
-    const response = await post.transport.send(mail, signal)
+    const { mail, response } = await post.places.within(signal, async () => {
+      const { subject, text, html, recipient_name } = render(letter)
+      const to = { name: recipient_name, address: claimed.to }
+      const mail: Mail = { id: claimed.id, message_id: claimed.message_id, to, subject, text, html, ...sender }
+      return { mail, response: await post.transport.send(mail, signal) }
+    })
     return { outcome: 'sent', response: keptResponse(response, secrets), ...(bcc === null ? {} : { copy: { ...mail, id: `${mail.id}.copy`, copy_to: bcc } }) }
   } catch (error) {
+    const is_final = error instanceof MailRefused && error.outcome !== 'deferred'
+    if (signal.aborted && !is_final) return { outcome: 'released', response: 'the worker stopped' }
     if (error instanceof MailRefused) {
-      if (signal.aborted && error.outcome === 'deferred') return { outcome: 'released', response: 'the worker stopped' }
       return { outcome: error.outcome, response: keptResponse(error.answer, secrets) }
     }
     if (error instanceof TextTooLong) return { outcome: 'failed', response: 'the mail would be too long to be sent' }
@@ -89,19 +99,23 @@ async function sendCopy ({ transport, log }: Post, copy: Mail, signal: AbortSign
  */
 export async function sendDelivery (post: OpenPost, claimed: ClaimedDelivery, signal: AbortSignal): Promise<void> {
   const started = performance.now()
-  const lost = new AbortController()
+  const trying = new AbortController()
+  const cut = (): void => { trying.abort(signal.reason) }
+  if (signal.aborted) cut()
+  else signal.addEventListener('abort', cut)
   const heartbeat = setInterval(() => {
     // a database that is away says nothing about the claim; only one that answers no does
-    keepClaim(post.db, claimed, post.lease_ms).then((kept) => { if (!kept) lost.abort() }, () => {})
+    keepClaim(post.db, claimed, post.lease_ms).then((kept) => { if (!kept) trying.abort() }, () => {})
   }, post.lease_ms / 3)
   const fields = { account_id: claimed.account_id, delivery_id: claimed.id, order_id: claimed.order_id, attempt: claimed.attempt }
   try {
-    const result = await tryToSend(post, claimed, AbortSignal.any([signal, lost.signal]))
+    const result = await tryToSend(post, claimed, trying.signal)
     const status = await post.finish({ claimed, result })
     const ms = Math.round(performance.now() - started)
     post.log.info({ ...fields, outcome: result.outcome, status: status ?? 'claim lapsed', ms }, 'delivery attempt')
     if (status === 'sent' && result.copy !== undefined) await sendCopy(post, result.copy, signal, fields)
   } finally {
     clearInterval(heartbeat)
+    signal.removeEventListener('abort', cut)
   }
 }

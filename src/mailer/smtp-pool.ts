@@ -1,4 +1,5 @@
 // Connections to the mail server that are used for one mail after the other. Why not nodemailer's pool: docs/decisions/0021-mail-connections.md.
+import { bounded } from './bounded.js'
 import { room } from './room.js'
 import { bodyOf, handOver, isHungUp, isUsable, openLine, optionsOf, reset, type Line, type SmtpSettings, type Timeouts } from './smtp-line.js'
 
@@ -74,15 +75,16 @@ export function smtpPool (url: string, settings: SmtpSettings, timeouts = TIMEOU
   }
   return {
     async send (envelope, raw, signal) {
-      const bounded = AbortSignal.any([signal, AbortSignal.timeout(timeouts.whole)])
-      await places.enter(bounded)
+      const whole = bounded(signal, timeouts.whole)
       try {
-        for (;;) { // over once those that were idle are used up: a new connection ends it either way
-          const answer = await sendOn(lines.take() ?? await openLine(options, bounded), envelope, raw, bounded)
-          if (answer !== undefined) return answer
-        }
+        return await places.within(whole.signal, async () => {
+          for (;;) { // over once those that were idle are used up: a new connection ends it either way
+            const answer = await sendOn(lines.take() ?? await openLine(options, whole.signal), envelope, raw, whole.signal)
+            if (answer !== undefined) return answer
+          }
+        })
       } finally {
-        places.leave()
+        whole.over()
       }
     },
     close () {

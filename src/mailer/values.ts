@@ -1,10 +1,21 @@
 import type { Letter } from './render.js'
 import { dayOf, oneLine, type Values } from './tags.js'
 
+const digitsOf = new Map<string, number>() // by currency, of which there are few: asking Intl takes as long as a tenth of a mail
+
+/** How many digits the minor units of a currency are (ISO 4217). */
+function minorDigits (currency: string): number {
+  const known = digitsOf.get(currency)
+  if (known !== undefined) return known
+  const digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
+  digitsOf.set(currency, digits)
+  return digits
+}
+
 /** `4900` EUR is `49.00 EUR`, `500` JPY is `500 JPY` (ISO 4217 minor units). */
 function money (amount: bigint | null, currency: string): string {
   if (amount === null) return ''
-  const digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
+  const digits = minorDigits(currency)
   const text = `${amount < 0n ? -amount : amount}`.padStart(digits + 1, '0')
   const point = text.length - digits
   return `${amount < 0n ? '-' : ''}${text.slice(0, point)}${digits === 0 ? '' : `.${text.slice(point)}`} ${currency}`

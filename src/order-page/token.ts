@@ -9,11 +9,22 @@ const FORM = /^OP_[A-Za-z0-9_-]{40,400}$/
 const SIGNATURE_BYTES = 20 // 160 bits of HMAC-SHA-256 (RFC 2104 §5 allows half of its 256)
 const HEAD_BYTES = 10 // key version (1), end in Unix seconds (4), generation (4), length of the account's id (1)
 
-/** Signed with a key of its own: what seals licenses signs nothing. Undefined: the key material lacks the version. */
+const keys = new WeakMap<Buffer, Buffer>() // by the material they are derived from: each mail has a link
+
+/** Signed with a key of its own: what seals licenses signs nothing. */
+function keyOf (material: Buffer): Buffer {
+  const known = keys.get(material)
+  if (known !== undefined) return known
+  const key = Buffer.from(hkdfSync('sha256', material, '', 'latchkey order page', 32))
+  keys.set(material, key)
+  return key
+}
+
+/** Undefined: the key material lacks the version. */
 function signature (keyring: Keyring, version: number, body: Buffer): Buffer | undefined {
   const material = keyring.versions.get(version)
   if (material === undefined) return undefined
-  const key = Buffer.from(hkdfSync('sha256', material, '', 'latchkey order page', 32))
+  const key = keyOf(material)
   return createHmac('sha256', key).update(body).digest().subarray(0, SIGNATURE_BYTES)
 }
 

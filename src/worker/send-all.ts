@@ -19,11 +19,17 @@ export interface Outgoing<T extends { id: string }> {
 /** `stopping`: nothing new is taken. `cut`: what is under way is given back. */
 export type Signals = Record<'stopping' | 'cut', AbortSignal>
 
+/** Resolves when the next of what is under way has ended. A race of them all would leave a reaction on each, each time. */
+function endings (): { ring: () => void, next: () => Promise<void> } {
+  let ring = (): void => {}
+  return { ring: () => { ring() }, next: () => new Promise((resolve) => { ring = resolve }) }
+}
+
 /** Waits for the bell, for the time of a poll, or for room. */
-async function waitForWork (busy: Iterable<Promise<void>>, poll_ms: number, stopping: AbortSignal): Promise<void> {
+async function waitForWork (ended: Promise<void>, poll_ms: number, stopping: AbortSignal): Promise<void> {
   const enough = new AbortController()
-  await Promise.race([waitForWake(poll_ms, AbortSignal.any([stopping, enough.signal])), ...busy])
-  enough.abort()
+  await Promise.race([waitForWake(poll_ms, AbortSignal.any([stopping, enough.signal])), ended])
+  enough.abort('one has ended')
 }
 
 /** Claims what is due whenever there is room, and sends each on its own: a slow server holds up only what goes to it. */
@@ -32,18 +38,23 @@ export async function sendAll<T extends { id: string }> (
 ): Promise<void> {
   const { name, send } = outgoing
   const busy = new Map<Promise<void>, T>()
+  const ends = endings()
+  const hasRoom = (): boolean => outgoing.concurrency - busy.size >= (outgoing.room_min ?? 1)
   const round = async (): Promise<void> => {
-    const { concurrency, room_min = 1 } = outgoing
-    const room = concurrency - busy.size
-    const claimed = room < room_min ? [] : await inTransaction(db, (trx) => outgoing.claim(trx, [...busy.values()]))
+    while (!hasRoom() && !stopping.aborted) await ends.next()
+    if (stopping.aborted) return
+    const room = outgoing.concurrency - busy.size
+    const claimed = await inTransaction(db, (trx) => outgoing.claim(trx, [...busy.values()]))
     for (const each of claimed) {
       const sending = send(each, cut)
         .catch((error: unknown) => { log.error({ job: name, id: each.id, err: loggedError(error) }, 'left to its lease') })
-        .finally(() => { busy.delete(sending) })
+        .finally(() => {
+          busy.delete(sending)
+          ends.ring()
+        })
       busy.set(sending, each)
     }
-    if (room >= room_min && claimed.length < room) await waitForWork(busy.keys(), poll_ms, stopping)
-    else await Promise.race(busy.keys())
+    if (claimed.length < room) await waitForWork(ends.next(), poll_ms, stopping)
   }
   await repeat([name, 0, round], { db, keyring, log }, stopping)
   await Promise.all(busy.keys())
