@@ -50,12 +50,13 @@ async function toSend (request: HostileRequest, tenant: Tenant, operator: string
   const credentials: Record<string, string> = as === 'nobody' ? {} : { authorization: keyOf(request, tenant, operator) }
   const isText = own.headers['content-type'] !== 'application/json'
   const body = typeof request.body !== 'function' ? request.body : isText ? Buffer.from(own.payload as string) : request.body(JSON.parse(own.payload as string))
+  const token = as === 'nobody' ? undefined : own.headers['order-token'] // of who has no key: the customer
   const type: Record<string, string> = typeof request.body === 'function' ? { 'content-type': own.headers['content-type'] ?? '' } : {}
   const signature = { 'webhook-id': `m${randomInt(2 ** 40)}`, 'webhook-timestamp': String(Math.floor(Date.now() / 1000)) }
   const signed: Record<string, string> = operation.id !== 'receivePayment' || as === 'nobody'
     ? {}
     : { ...signature, 'webhook-signature': `v1,${signatureOf(tenant.source_secret, signature['webhook-id'], signature['webhook-timestamp'], body ?? Buffer.alloc(0))}` }
-  return { method: operation.method, url: query === '' ? path : `${path.split('?')[0] as string}?${query}`, headers: { ...type, ...credentials, ...headers, ...signed }, body }
+  return { method: operation.method, url: query === '' ? path : `${path.split('?')[0] as string}?${query}`, headers: { ...type, ...credentials, ...token === undefined ? {} : { 'order-token': token }, ...headers, ...signed }, body }
 }
 
 /** Over a connection the bytes go as they are; the other way is faster and keeps what a client library would refuse to send. */
@@ -103,6 +104,8 @@ t.test('spoilt requests', { timeout: 600_000 }, async (t) => {
     source_id: one(tenant.ids['payments']),
     pool_id: one(tenant.ids['pools']),
     permissions: one(['events:read']),
+    delivery_id: one(tenant.ids['deliveries']),
+    line_item_id: one(`${tenant.ids['orders'] as string}-1`),
     external_ids: one([]),
     external_id: fc.uuid(),
     email: one('a@b.example'),
