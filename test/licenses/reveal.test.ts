@@ -35,7 +35,7 @@ t.test('reveal', async (t) => {
   const service = await testApp(t)
   const { allocated, order_id } = await sold(service)
   const answer = await call(service, 'POST', `/v1/licenses/${allocated}/reveal`)
-  t.strictSame(answer.body, { id: allocated, key: '  ALLOCATED-KEY-e\u0301-0001' })
+  t.strictSame(answer.body, { id: allocated, key: '  ALLOCATED-KEY-e\u0301-0001', expires_at: null })
   t.equal(answer.headers['cache-control'], 'no-store')
   const seen = await service.db.selectFrom('license_sightings').select(['license_id', 'how', 'seen_by']).execute()
   t.strictSame(seen, [{ license_id: allocated, how: 'revealed', seen_by: service.vendor.key_id }])

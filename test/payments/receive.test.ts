@@ -24,7 +24,7 @@ t.test('an order.paid', async (t) => {
   t.equal(Object.keys(json).length, 4)
   const event = (await shop.call('GET', `/v1/payment-events/${String(json['id'])}`)).json<Record<string, unknown>>()
   t.strictSame({ ...event, received_at: undefined, processed_at: undefined }, {
-    ...json, source_id: shop.source.id, event_key: 'evt-1', type: 'order.paid', occurred_at: '2026-01-31T10:15:00.000Z', attempts: 0, next_attempt_at: null, received_at: undefined, processed_at: undefined,
+    ...json, source_id: shop.source.id, event_key: 'evt-1', type: 'order.paid', occurred_at: '2026-01-31T10:15:00.000Z', attempts: 0, next_attempt_at: null, erased_at: null, received_at: undefined, processed_at: undefined,
   })
   t.match((await shop.call('GET', `/v1/orders/${String(json['order_id'])}`)).json(), {
     external_id: 'A-1',
