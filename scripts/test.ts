@@ -2,7 +2,7 @@
 // Sources and tests are compiled once, before: a process that loads the service through tsx takes 1.8 s of processor, from JavaScript 0.7,
 // and a run starts some hundreds of them.
 import { spawn } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,6 +23,7 @@ const TAIL_CHARACTERS = 4000 // tap's last lines hold the totals
 async function compile (): Promise<string> {
   mkdirSync(BUILDS, { recursive: true })
   const outdir = mkdtempSync(path.join(BUILDS, 'run-'))
+  chmodSync(outdir, 0o755) // tests run programs as another user
   await build({ entryPoints: FOLDERS.map((folder) => `${folder}/**/*.ts`), outdir, outbase: '.', format: 'esm', platform: 'node', target: 'node20', sourcemap: 'inline' })
   for (const folder of FOLDERS) cpSync(folder, path.join(outdir, folder), { recursive: true, filter: (file) => !file.endsWith('.ts') })
   return outdir
