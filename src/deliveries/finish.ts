@@ -50,8 +50,3 @@ export async function finishDeliveries (
   const statuses = new Map(rows.map(({ id, attempt, status }) => [`${id} ${attempt}`, status]))
   return finished.map(({ claimed }) => statuses.get(`${claimed.id} ${claimed.attempt}`))
 }
-
-/** Writes down how one try ended, as {@link finishDeliveries} does. */
-export async function finishDelivery (db: Kysely<Database>, claimed: Finished['claimed'], result: Result): Promise<string | undefined> {
-  return (await finishDeliveries(db, [{ claimed, result }]))[0]
-}

@@ -92,13 +92,6 @@ export async function readLetters (db: Reader, maker: LinkMaker, claimed: readon
   })
 }
 
-/** All that one mail is written from. @throws Error */
-export async function readLetter (db: Reader, maker: LinkMaker, claimed: ClaimedDelivery): Promise<Letter> {
-  const [read] = await readLetters(db, maker, [claimed])
-  if (read === undefined || read instanceof Error) throw read ?? new Error('nothing was read')
-  return read.letter
-}
-
 function letterOf (maker: LinkMaker, claimed: ClaimedDelivery, ground: Ground, stored: ReadonlyMap<string, Stored>): Letter {
   const { account_id, order_id, product_id, words } = claimed
   const product = { id: product_id, ...ground.product }

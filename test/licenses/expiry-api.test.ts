@@ -1,7 +1,7 @@
 import t from 'tap'
 import { inTransaction } from '../../src/database/transaction.js'
 import { claimDeliveries } from '../../src/deliveries/claim.js'
-import { readLetter } from '../../src/deliveries/read-letter.js'
+import { readLetter } from '../support/deliveries.js'
 import { reclaimExpired } from '../../src/holds/reclaim.js'
 import { heldBy, letExpire, licensesOf, storefront } from '../holds/support.js'
 import { testApp } from '../support/app.js'

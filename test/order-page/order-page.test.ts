@@ -1,6 +1,6 @@
 import t from 'tap'
 import { claimDeliveries } from '../../src/deliveries/claim.js'
-import { readLetter } from '../../src/deliveries/read-letter.js'
+import { readLetter } from '../support/deliveries.js'
 import { inTransaction } from '../../src/database/transaction.js'
 import { signToken } from '../../src/order-page/token.js'
 import { newKeyMaterial, readKeyring } from '../../src/sealing.js'

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { inTransaction } from '../../src/database/transaction.js'
 import { claimDeliveries } from '../../src/deliveries/claim.js'
-import { readLetter } from '../../src/deliveries/read-letter.js'
+import { readLetter } from '../support/deliveries.js'
 import { render } from '../../src/mailer/render.js'
 import { testApp, type TestApp } from '../support/app.js'
 import { assertInvariants } from '../support/invariants.js'
