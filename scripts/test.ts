@@ -6,7 +6,9 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from '
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import { build } from 'esbuild'
+import { Parser, type Result } from 'tap-parser'
 import { readConfig } from '../src/config.js'
 import { connectDatabase } from '../src/database/connect.js'
 import { startEmbeddedPostgres } from '../src/database/embedded.js'
@@ -17,7 +19,6 @@ const JOBS = 3 // files at a time: more than two processors, since many wait for
 const CONNECTIONS_MAX = 100 * JOBS // each with a few databases and their pools
 const FOLDERS = ['src', 'test', 'scripts']
 const BUILDS = 'dist/tests'
-const TAIL_CHARACTERS = 4000 // tap's last lines hold the totals
 
 /** Compiles sources and tests, types unchecked, into a directory of this run's own below the checkout, where its modules and migrations are found. */
 async function compile (): Promise<string> {
@@ -35,32 +36,43 @@ function compiled (outdir: string, given: readonly string[]): string[] {
   return files.map((file) => path.join(outdir, file.replace(/\.ts$/, '.js')))
 }
 
-/** Runs tap and passes its output on; the numbers are read from its last lines. */
-async function runTap (url: string, outdir: string, files: readonly string[]): Promise<{ code: number, tail: string }> {
+type Diagnostics = { at?: { fileName: string, lineNumber: number }, diff?: string, stack?: string, source?: string }
+type Outcome = { code: number, pass: number, skip: number, failures: Result[] }
+
+/** Runs tap and passes its output on; the numbers are counted from it. */
+async function runTap (url: string, outdir: string, files: readonly string[]): Promise<Outcome> {
   const tap = fileURLToPath(new URL('../node_modules/.bin/tap', import.meta.url))
   const child = spawn(tap, ['run', `--jobs=${JOBS}`, ...files], { stdio: ['inherit', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --enable-source-maps`, TEST_POSTGRES_URL: url } })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { child.kill(signal) })
-  let tail = ''
-  child.stdout.on('data', (chunk: Buffer) => {
-    const text = chunk.toString().replaceAll(`${outdir}/`, '')
+  const outcome: Outcome = { code: 1, pass: 0, skip: 0, failures: [] }
+  const parser = new Parser()
+  parser.on('pass', () => { outcome.pass += 1 })
+  for (const event of ['skip', 'todo']) parser.on(event, () => { outcome.skip += 1 })
+  parser.on('fail', (result: Result) => { outcome.failures.push(result) })
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    const text = chunk.replaceAll(`${outdir}/`, '')
     process.stdout.write(text)
-    tail = (tail + text).slice(-TAIL_CHARACTERS)
+    parser.write(text)
   })
-  const code = await new Promise<number>((resolve) => {
+  outcome.code = await new Promise<number>((resolve) => {
     child.on('close', (code) => { resolve(code ?? 1) })
     child.on('error', () => { resolve(1) })
   })
-  return { code, tail }
+  parser.end()
+  return outcome
 }
 
-/** Prints `N passed, N failed` last, and says what the exit code is. */
-function report (code: number, tail: string): number {
-  const totals = /# \{ total: (\d+)([^}]*)\}/.exec(tail)
-  const count = (word: string): number => Number(new RegExp(`${word}: (\\d+)`).exec(totals?.[2] ?? '')?.[1] ?? 0)
-  const none = totals === null || Number(totals[1]) === 0
+/** Prints what failed once more, as it is far above by now, then `N passed, N failed`; says what the exit code is. */
+function report ({ code, pass, skip, failures }: Outcome): number {
+  for (const { fullname, diag } of failures) {
+    const { at, diff, stack: _stack, source: _source, ...others } = (diag ?? {}) as Diagnostics
+    const place = at === undefined ? '' : ` (${at.fileName}:${at.lineNumber})`
+    console.log(`\n# failed: ${fullname}${place}\n${diff ?? inspect(others, { depth: 4, breakLength: 160 })}`)
+  }
+  const none = pass + failures.length === 0
   if (none) console.log('# no test ran')
-  console.log(`\n${count('pass')} passed, ${count('fail')} failed${count('skip') > 0 ? `, ${count('skip')} skipped` : ''}`)
-  return none ? code || 1 : code
+  console.log(`\n${pass} passed, ${failures.length} failed${skip > 0 ? `, ${skip} skipped` : ''}`)
+  return none || failures.length > 0 ? code || 1 : code
 }
 
 const outdir = await compile()
@@ -70,8 +82,7 @@ try {
   const db = connectDatabase(server.url(), readConfig({}))
   await migrateToLatest(db)
   await db.destroy() // a template can be cloned only while nobody is connected to it
-  const { code, tail } = await runTap(server.url('postgres'), outdir, compiled(outdir, process.argv.slice(2)))
-  process.exitCode = report(code, tail)
+  process.exitCode = report(await runTap(server.url('postgres'), outdir, compiled(outdir, process.argv.slice(2))))
 } finally {
   await server.stop()
   for (const made of [dir, outdir]) rmSync(made, { recursive: true, force: true })
