@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers'
 import DKIM from 'nodemailer/lib/dkim'
 import MailComposer from 'nodemailer/lib/mail-composer'
 import { plainAddress, type Mailbox } from './address.js'
+import { bytesOf } from './mime.js'
 import { MailRefused } from './refusal.js'
 
 /** Signs mails from a domain (RFC 6376). `private_key`: PEM. */
@@ -90,7 +91,7 @@ export async function compose (mail: Mail, house: House): Promise<{ from: string
   }).compile()
   const { to } = message.getEnvelope()
   if (to.length !== 1 || to[0] !== address) throw new MailRefused('failed', 'the mail would not go to its recipient alone')
-  const raw = await message.build()
+  const raw = bytesOf(message)
   const key = [dkim, house.dkim].find((each) => each && signs(each, from))
   return { from: from.address, to: recipientOf(mail, address), raw: key ? await signed(raw, key) : raw }
 }

@@ -1,6 +1,6 @@
 // One connection to the mail server, promised: nodemailer's has callbacks and events.
 import { readFileSync } from 'node:fs'
-import { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { parseConnectionUrl } from 'nodemailer/lib/shared'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { Config } from '../config.js'
@@ -69,27 +69,24 @@ export function openLine ({ options, auth }: LineOptions, signal: AbortSignal): 
 }
 
 /** The bytes of a mail, and whether they were asked for: the server said 354 then. */
-export function bodyOf (raw: Buffer): { stream: Readable, wasRead: () => boolean } {
-  let read = false
-  const stream = new Readable({
-    read () {
-      read = true
-      this.push(raw)
-      this.push(null)
-    },
-  })
-  return { stream, wasRead: () => read }
-}
+export interface Body { raw: Buffer, was_read: boolean }
 
 /** Hands one mail over on an open connection. */
-export function handOver ({ connection }: Line, envelope: SMTPConnection.Envelope, stream: Readable, signal: AbortSignal): Promise<string> {
+export function handOver ({ connection }: Line, envelope: SMTPConnection.Envelope, body: Body, signal: AbortSignal): Promise<string> {
+  // all that nodemailer asks of a message that is no string; it says when the bytes are asked for, as a Readable around them would at more cost
+  const message = {
+    pipe (socket: Writable): void {
+      body.was_read = true
+      socket.end(body.raw)
+    },
+  }
   return new Promise((resolve, reject) => {
     const abort = (): void => {
       connection.close()
       reject(stopped(signal))
     }
     signal.addEventListener('abort', abort)
-    connection.send(envelope, stream, (error, sent) => {
+    connection.send({ ...envelope, size: body.raw.length }, message as Readable, (error, sent) => {
       signal.removeEventListener('abort', abort)
       if (error) reject(error)
       else resolve(sent.response)

@@ -1,7 +1,7 @@
 // Connections to the mail server that are used for one mail after the other. Why not nodemailer's pool: docs/decisions/0021-mail-connections.md.
 import { bounded } from './bounded.js'
 import { room } from './room.js'
-import { bodyOf, handOver, isHungUp, isUsable, openLine, optionsOf, reset, type Line, type SmtpSettings, type Timeouts } from './smtp-line.js'
+import { handOver, isHungUp, isUsable, openLine, optionsOf, reset, type Line, type SmtpSettings, type Timeouts } from './smtp-line.js'
 
 // idle: below the minute after which the hastiest servers hang up
 export const TIMEOUTS: Timeouts = { connection: 10_000, greeting: 15_000, socket: 60_000, whole: 300_000, idle: 20_000 }
@@ -58,18 +58,17 @@ export function smtpPool (url: string, settings: SmtpSettings, timeouts = TIMEOU
 
   /** Undefined: the server had hung up between two mails, before a byte of this one, so that it goes out on another connection. */
   const sendOn = async (line: Line, envelope: { from: string, to: string }, raw: Buffer, signal: AbortSignal): Promise<string | undefined> => {
-    const body = bodyOf(raw)
+    const body = { raw, was_read: false }
     try {
-      const answer = await handOver(line, { from: envelope.from, to: [envelope.to], size: raw.length }, body.stream, signal)
+      const answer = await handOver(line, { from: envelope.from, to: [envelope.to] }, body, signal)
       line.mails++
       lines.put(line)
       return answer
     } catch (error) {
-      body.stream.destroy()
       const was_used = line.mails++ > 0
       if (!signal.aborted && isUsable(line, error) && await reset(line, signal)) lines.put(line)
       else line.connection.close()
-      if (was_used && !signal.aborted && !body.wasRead() && isHungUp(error)) return undefined
+      if (was_used && !signal.aborted && !body.was_read && isHungUp(error)) return undefined
       throw error
     }
   }
