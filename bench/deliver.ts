@@ -15,7 +15,7 @@ import { startWorker } from '../src/worker.js'
 import { ACCOUNT, figures, foreignShare, POOL, print, printHead, stage, type Stage } from './support.js'
 
 const [role = 'all'] = process.argv.slice(2).filter((arg) => !/^\d+$/.test(arg))
-const [MAILS = 2000, ROUNDS = 5, CONNECTIONS = 8] = process.argv.slice(2).filter((arg) => /^\d+$/.test(arg)).map(Number)
+const [MAILS = 10_000, ROUNDS = 4, CONNECTIONS = 8] = process.argv.slice(2).filter((arg) => /^\d+$/.test(arg)).map(Number)
 const WARM_UP = 3000 // both compile what they run often
 const KEY = 'BENCH-7F3K-9Q2M-XX41-0000'
 const CUSTOMER = { email: 'ada@example.com', first_name: 'Ada', last_name: 'Lovelace' }

@@ -1,4 +1,4 @@
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, randomUUID } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import DKIM from 'nodemailer/lib/dkim'
 import MailComposer from 'nodemailer/lib/mail-composer'
@@ -86,6 +86,7 @@ export async function compose (mail: Mail, house: House): Promise<{ from: string
     // spaces at the end of a line survive no mail server, unless they are encoded
     ...(/[ \t\r]$/m.test(mail.text) ? { encoding: 'quoted-printable' } : {}),
     newline: '\r\n',
+    baseBoundary: randomUUID(), // else each part asks the system for its own random bytes
     disableFileAccess: true,
     disableUrlAccess: true,
   }).compile()
