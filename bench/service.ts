@@ -10,6 +10,9 @@ import { openIntake } from '../src/orders/intake.js'
 import { readKeyring } from '../src/sealing.js'
 import { SKU, type Stage } from './support.js'
 
+const ANSWER_BYTES_MAX = 1024 * 1024
+const READ_BYTES_MAX = 64 * 1024
+
 /** Starts the service on the stage's database; resolves when it listens. */
 export async function startService ({ server, material }: Stage): Promise<{ child: ChildProcess, port: number }> {
   const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(import.meta.url), 'serve'], {
@@ -27,26 +30,19 @@ export async function startService ({ server, material }: Stage): Promise<{ chil
  * One connection that sends the next request when the last was answered whole; rejects with what `answered` throws. The client is bare, as it
  * shares the processors.
  */
-export function drive (port: number, next: () => Buffer | undefined, answered: (status: string, body: string) => void): Promise<void> {
+export function drive (port: number, next: () => Buffer | undefined, answered: (status: string, body: Buffer) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true })
-    let [text, wanted] = ['', 0]
-    const send = (): void => {
-      const request = next()
-      if (request === undefined) socket.end()
-      else socket.write(request)
-    }
-    socket.on('connect', send)
-    socket.on('data', (bytes: Buffer) => {
-      text += bytes.toString('latin1')
-      if (wanted === 0) {
-        const head = text.indexOf('\r\n\r\n')
-        if (head < 0) return
-        wanted = head + 4 + Number(/content-length: (\d+)/i.exec(text)?.[1])
-      }
-      if (text.length < wanted) return
-      const [status, body] = [text.slice(9, 12), text.slice(text.indexOf('\r\n\r\n') + 4)]
-      ;[text, wanted] = ['', 0]
+    const answer = Buffer.alloc(ANSWER_BYTES_MAX) // nothing is made anew for an answer: the client's garbage would count as the service's time
+    let [filled, wanted] = [0, 0]
+    const take = (count: number, bytes: Uint8Array): boolean => {
+      answer.set(bytes.subarray(0, count), filled)
+      filled += count
+      const head = answer.subarray(0, filled).indexOf('\r\n\r\n')
+      if (head < 0) return true
+      if (wanted === 0) wanted = head + 4 + Number(/content-length: (\d+)/i.exec(answer.toString('latin1', 0, head))?.[1])
+      if (filled < wanted) return true
+      const [status, body] = [answer.toString('latin1', 9, 12), answer.subarray(head + 4, filled)]
+      ;[filled, wanted] = [0, 0]
       try {
         answered(status, body)
         send()
@@ -54,7 +50,15 @@ export function drive (port: number, next: () => Buffer | undefined, answered: (
         reject(error instanceof Error ? error : new Error(String(error)))
         socket.destroy()
       }
-    })
+      return true
+    }
+    const socket = net.connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: Buffer.alloc(READ_BYTES_MAX), callback: take } })
+    const send = (): void => {
+      const request = next()
+      if (request === undefined) socket.end()
+      else socket.write(request)
+    }
+    socket.on('connect', send)
     socket.on('close', () => { resolve() })
     socket.on('error', reject)
   })

@@ -27,7 +27,7 @@ const line = ['erasures', 'payments', 'subscriptions', 'requests', 'assets', 'ti
 const rules: Array<[sentence: string, broken: (edge: Import) => boolean]> = [
   ['only routes, plugins, app and the command that serves know fastify', ({ from, to }) =>
     /^(fastify|@fastify\/)/.test(to) && !isRoutes(from) && folder(from) !== 'plugins' && from !== 'app.ts' && from !== 'commands/serve.ts'],
-  ['only mailer/compose.ts and mailer/smtp-line.ts know nodemailer', ({ from, to }) => /^nodemailer/.test(to) && !['mailer/compose.ts', 'mailer/smtp-line.ts'].includes(from)],
+  ['only mailer/compose.ts, mime.ts and smtp-line.ts know nodemailer', ({ from, to }) => /^nodemailer/.test(to) && !['mailer/compose.ts', 'mailer/mime.ts', 'mailer/smtp-line.ts'].includes(from)],
   ['only database/ knows pg, and orders/intake.ts and take-in.ts, whose statement is not Kysely\'s', ({ from, to }) =>
     /^pg(-copy-streams)?$/.test(to) && folder(from) !== 'database' && !['orders/intake.ts', 'orders/take-in.ts'].includes(from)],
   ['nobody but app, and routes of its own folder, imports routes', ({ from, to }) => isRoutes(to) && from !== 'app.ts'],
@@ -70,7 +70,7 @@ t.test('the import rule', async (t) => {
 t.test('where transactions begin, and who reads the environment', async (t) => {
   const beginning = files.filter((file) => /\b(inTransaction|insist)\(|\bonce\((app\.)?db\b|\.transaction\(\)/.test(text.get(file) ?? ''))
   const allowed = (file: string): boolean => isRoutes(file) || file === 'worker.ts' || ['commands', 'database', 'fsck', 'worker'].includes(folder(file)) ||
-    ['orders/intake.ts', 'licenses/load.ts', 'deliveries/send.ts', 'webhooks/send.ts', 'alerts/send.ts', 'supplies/call.ts', 'payments/receive.ts', 'payments/answer-event.ts'].includes(file)
+    ['orders/intake.ts', 'licenses/load.ts', 'webhooks/send.ts', 'alerts/send.ts', 'supplies/call.ts', 'payments/receive.ts', 'payments/answer-event.ts'].includes(file)
   t.same(beginning.filter((file) => !allowed(file)), [], 'transactions')
   t.same(files.filter((file) => /process\.env/.test(text.get(file) ?? '')), ['config.ts'], 'process.env')
 })

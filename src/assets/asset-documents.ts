@@ -11,7 +11,7 @@ import { configurationOf, type ConfigurationOf } from '../products/configuration
 import type { Keyring } from '../sealing.js'
 import { tierDocuments, type TierOf } from '../tiers/accounts/tier-documents.js'
 import type { BriefTierDocument } from '../tiers/accounts/schema.js'
-import { assetRows, type AssetKey, type AssetRow } from './asset-rows.js'
+import { assetRows, tiesOf, type AssetKey, type AssetRow, type TiedTo } from './asset-rows.js'
 import type { Viewer } from './find-asset.js'
 import { itemRows, periodText, quantityText, type ItemRow } from './item-rows.js'
 import { pendingRequests } from './pending-requests.js'
@@ -43,7 +43,8 @@ export async function assetDocuments (
   const assets = subjects.map((subject) => ({ ...rows.get(keyOf(subject))!, ...ownerOf(subject) }))
   const { type, without_secrets = false } = reader
   const tiers = assets.flatMap(({ provider_id, customer_id, tier1_id, tier2_id }) => [customer_id, tier1_id, tier2_id].map((id) => ({ provider_id, id })))
-  const [items, paramsOf, tierOf, configuration, pending] = await atOnce(db, [
+  const [tied, items, paramsOf, tierOf, configuration, pending] = await atOnce(db, [
+    () => tiesOf(db, assets),
     async () => shows('items') ? itemRows(db, assets) : [],
     () => readValues(db, keyring, assets, { scopes: ['asset'], side: type === 'provider' ? 'provider' : 'vendor', without_secrets }),
     () => tierDocuments(db, tiers),
@@ -57,7 +58,7 @@ export async function assetDocuments (
     return {
       params,
       document: {
-        ...assetBody(asset, tierOf, shows),
+        ...assetBody(asset, tied(asset), tierOf, shows),
         ...(shows('items') ? { items: (itemsOf.get(keyOfOwner(asset)) ?? []).map((item) => itemBody(item, asset, configuration)) } : {}),
         ...(shows('params') ? { params } : {}),
         ...(shows('configuration') ? { configuration: { params: configuration(asset) } } : {}),
@@ -75,7 +76,7 @@ function ownerOf ({ asset_id, request_id }: AssetSubject): { owner_id: string, i
   return request_id === undefined ? { owner_id: asset_id, instead_id: partId(asset_id, 'PR', 1, 3) } : { owner_id: request_id }
 }
 
-function assetBody (row: AssetRow, tierOf: TierOf<BriefTierDocument>, shows: Shows): AssetDocument {
+function assetBody (row: AssetRow, to: TiedTo, tierOf: TierOf<BriefTierDocument>, shows: Shows): AssetDocument {
   const tier = (id: string | null): Partial<BriefTierDocument> => tierOf(row.provider_id, id) ?? {}
   return {
     id: row.asset_id,
@@ -84,17 +85,17 @@ function assetBody (row: AssetRow, tierOf: TierOf<BriefTierDocument>, shows: Sho
     external_uid: row.external_uid,
     product: {
       id: row.product_id,
-      icon: row.product_icon,
-      name: row.product_name,
-      status: row.product_status,
-      ...(shows('product.capabilities') ? { capabilities: capabilitiesBody(row.capabilities) } : {}),
+      icon: to.product_icon,
+      name: to.product_name,
+      status: to.product_status,
+      ...(shows('product.capabilities') ? { capabilities: capabilitiesBody(to.capabilities) } : {}),
     },
-    connection: connectionBody(row),
+    connection: connectionBody(to),
     events: { created: { at: row.created_at }, updated: { at: row.updated_at } },
     tiers: { customer: tier(row.customer_id), tier1: tier(row.tier1_id), tier2: tier(row.tier2_id) },
-    marketplace: { id: row.marketplace_id, name: row.marketplace_name, icon: row.marketplace_icon },
-    ...(row.contract_id === null ? {} : { contract: { id: row.contract_id, name: row.contract_name ?? '', type: row.contract_type ?? '' } }),
-    ...(shows('template') && row.template_id !== null ? { template: { id: row.template_id, name: row.template_name ?? '' } } : {}),
+    marketplace: { id: row.marketplace_id, name: to.marketplace_name, icon: to.marketplace_icon },
+    ...(row.contract_id === null ? {} : { contract: { id: row.contract_id, name: to.contract_name ?? '', type: to.contract_type ?? '' } }),
+    ...(shows('template') && row.template_id !== null ? { template: { id: row.template_id, name: to.template_name ?? '' } } : {}),
   }
 }
 

@@ -1,3 +1,4 @@
+import { atOnce } from '../database/at-once.js'
 import type { Reader } from '../database/connect.js'
 import type { Keyring } from '../sealing.js'
 import { definitionsOfProducts, type Definition, type Scope } from './definitions.js'
@@ -34,8 +35,8 @@ export async function readValues (
   if (owners.length === 0) return () => []
   const instead = owners.flatMap(({ account_id, instead_id }) => instead_id === undefined ? [] : [{ account_id, owner_id: instead_id }])
   const isShown = (definition: Definition): boolean => (side === 'vendor' || isShownToProvider(definition)) && !(without_secrets && definition.secret)
-  const definitions = groupBy((await definitionsOfProducts(db, owners, scopes)).filter(isShown), keyOfProduct)
-  const values = groupBy(await storedValues(db, keyring, [...owners, ...instead]), keyOf)
+  const [defined, stored] = await atOnce(db, [() => definitionsOfProducts(db, owners, scopes), () => storedValues(db, keyring, [...owners, ...instead])])
+  const [definitions, values] = [groupBy(defined.filter(isShown), keyOfProduct), groupBy(stored, keyOf)]
   const params = new Map(owners.map((owner) => {
     const { account_id, owner_id, instead_id = owner_id } = owner
     const ofOwner = values.get(keyOf(owner)) ?? values.get(keyOf({ account_id, owner_id: instead_id })) ?? []

@@ -81,10 +81,11 @@ const assetShows = (shows: ShowsPart): Shows => (part) => {
 }
 
 async function extrasOf (db: Reader, rows: readonly RequestRow[]): Promise<Extra[]> {
+  const of = <K extends keyof RequestRow>(name: K): Array<RequestRow[K]> => rows.map((row) => row[name])
   const { rows: extras } = await sql<Extra>`
     select r.account_id, r.id, t.name as template_name, k.name as assignee_name, k.email as assignee_email, o.fulfillment_status
-    from unnest(${rows.map(({ account_id }) => account_id)}::text[], ${rows.map(({ id }) => id)}::text[]) as of (account_id, id)
-    join requests r on r.account_id = of.account_id and r.id = of.id
+    from unnest(${of('account_id')}::text[], ${of('id')}::text[], ${of('template_id')}::text[], ${of('assignee_id')}::text[], ${of('order_id')}::text[])
+      as r (account_id, id, template_id, assignee_id, order_id)
     left join product_templates t on t.account_id = r.account_id and t.id = r.template_id
     left join api_keys k on k.id = r.assignee_id
     left join orders o on o.account_id = r.account_id and o.id = r.order_id`.execute(db)
