@@ -2,7 +2,7 @@
 // Sources and tests are compiled once, before: a process that loads the service through tsx takes 1.8 s of processor, from JavaScript 0.7,
 // and a run starts some hundreds of them.
 import { spawn } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,8 +17,22 @@ import { TEMPLATE } from '../test/support/database.js'
 
 const JOBS = 3 // files at a time: more than two processors, since many wait for processes and timeouts
 const CONNECTIONS_MAX = 100 * JOBS // each with a few databases and their pools
+const MEMORY_DIR = '/dev/shm'
+const MEMORY_BYTES_MIN = 6 * 2 ** 30 // a run takes up to two
 const FOLDERS = ['src', 'test', 'scripts']
 const BUILDS = 'dist/tests'
+
+/**
+ * Where a run keeps its databases and files: in memory, where there is plenty. Each of its thousand databases is some 450 files, made and removed, and ext4
+ * passes over what was removed within seconds whenever it makes a file: 350 ms of processor for a database, against 20.
+ */
+function placeOfRun (): string {
+  try {
+    const { bavail, bsize } = statfsSync(MEMORY_DIR)
+    if (Math.min(bavail * bsize, os.freemem()) >= MEMORY_BYTES_MIN) return MEMORY_DIR
+  } catch { /* there is no such place */ }
+  return os.tmpdir()
+}
 
 /** Compiles sources and tests, types unchecked, into a directory of this run's own below the checkout, where its modules and migrations are found. */
 async function compile (): Promise<string> {
@@ -76,7 +90,9 @@ function report ({ code, pass, skip, failures }: Outcome): number {
 }
 
 const outdir = await compile()
-const dir = mkdtempSync(path.join(os.tmpdir(), 'latchkey-test-'))
+const dir = mkdtempSync(path.join(placeOfRun(), 'latchkey-test-'))
+chmodSync(dir, 0o711) // root's server runs as another user
+process.env['TMPDIR'] = dir
 const server = await startEmbeddedPostgres({ dataDir: path.join(dir, 'data'), database: TEMPLATE, ephemeral: true, maxConnections: CONNECTIONS_MAX })
 try {
   const db = connectDatabase(server.url(), readConfig({}))
