@@ -60,11 +60,14 @@ export function awaitsMore (account_id: string, line_item_id: RawBuilder<unknown
       and (p.on_shortage <> 'partial' or d.attempts = 0 or (d.attempts = 1 and d.status = 'calling')))`
 }
 
-/** What the order holds or keeps, in the order of its lines and units, and whether a mail that is not among `open` has it, or will have it with more. */
+/**
+ * What the order holds or keeps, in the order of its lines and units, and whether a mail that is not among `open` has it, or will have it with more. One
+ * that says again what others say does not count: it takes nothing off them.
+ */
 async function heldOf (trx: Transaction<Database>, account_id: string, order_id: string, open: readonly string[]): Promise<HeldLicense[]> {
   const { rows } = await sql<HeldLicense>`
     select l.product_id, a.license_id, exists (
-      select from deliveries d where d.account_id = ${account_id} and d.order_id = ${order_id} and d.status <> 'cancelled'
+      select from deliveries d where d.account_id = ${account_id} and d.order_id = ${order_id} and d.status <> 'cancelled' and d.reason <> 'resend'
         and a.license_id = any(d.license_ids) and d.id <> all(${open}::text[])) or ${awaitsMore(account_id, sql`a.line_item_id`)} as is_mailed
     from ${spokenLines(account_id, order_id)} l join allocations a on a.account_id = ${account_id} and a.line_item_id = l.holder_id and a.ended_as is null
     order by length(l.id), l.id, l.holder_id = l.id, length(l.holder_id), l.holder_id, a.unit`.execute(trx)

@@ -258,6 +258,25 @@ t.test('held while a dispute is open', async (t) => {
   await assertInvariants(t, db)
 })
 
+// Guarantee: mails that are planned become one without losing a license, also where one that says all of them again is planned beside them.
+t.test('made one beside a resend', async (t) => {
+  const shop = await shopOf(t)
+  const { db, account_id } = shop
+  const product = await productOf(shop)
+  const { pool_id } = await poolOf(shop, product, [])
+  const id = await pay(shop, 'paid', [[product, 1], [product, 1]], 'A-1')
+  for (const key of ['FIRST', 'SECOND']) await restock(shop, pool_id, [key])
+  t.equal((await pictureOf(db, id)).mails.length, 2, 'each was planned as its license came')
+  await inTransaction(db, (trx) => resendOrder(trx, account_id, id, 'SU-1'))
+  await say(shop, 'r1', fact('refunded', 2, { subject: 'r1', amount: 100 }))
+  const { rows } = await sql<{ license_id: string }>`
+    select unnest(license_ids) as license_id from deliveries where order_id = ${id} and reason <> 'resend' and status <> 'cancelled'`.execute(db)
+  t.same(rows.map(({ license_id }) => license_id).sort(), (await held(db, id)).sort())
+  t.equal((await pictureOf(db, id)).mails.length, 2, 'one, and the resend')
+  t.equal(rows.length, 2)
+  await assertInvariants(t, db)
+})
+
 // Guarantee: a fact that comes first waits for its order, by any of its names, and stands from the start; its event is then processed.
 t.test('what is said before the order is paid', async (t) => {
   const shop = await shopOf(t)
