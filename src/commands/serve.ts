@@ -29,25 +29,30 @@ export async function serveCommand (config: Config, role: Role): Promise<void> {
   const log = buildLogger(config)
   const database = await openDatabase(config, { beside: false, say: console.log })
   const running: Running = { database }
-  try {
-    await start(running, config, role, log)
-  } catch (error) {
-    await stop(running)
-    throw error
-  }
+  const starting = start(running, config, role, log)
+  let stopping: Promise<void> | undefined
   const failed = (error: unknown): void => { log.fatal({ err: loggedError(error) }, 'failed') }
   const onTimeout = (): void => { log.error('closing took too long') }
-  closeWithGrace({ delay: CLOSE_MS_MAX, logger: false, onTimeout, onSecondError: failed }, async ({ err, signal }) => {
+  // before it runs, as a supervisor may change its mind at any time: what has begun to start is then closed in order as well
+  const { uninstall } = closeWithGrace({ delay: CLOSE_MS_MAX, logger: false, onTimeout, onSecondError: failed }, async ({ err, signal }) => {
     // npm passes on the Ctrl-C that the terminal has sent already: a second signal is not impatience. The time limit holds
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(name).on(name, () => {})
     if (err !== undefined) failed(err)
     log.info({ signal }, 'closing')
-    await stop(running).catch((error: unknown) => {
+    await starting.catch(() => {}) // which is told below
+    await (stopping ??= stop(running)).catch((error: unknown) => {
       failed(error)
       throw error
     })
     log.info('closed')
   })
+  try {
+    await starting
+  } catch (error) {
+    uninstall()
+    await (stopping ??= stop(running))
+    throw error
+  }
 }
 
 async function start (running: Running, config: Config, role: Role, log: Logger): Promise<void> {

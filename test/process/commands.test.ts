@@ -195,3 +195,17 @@ t.test('commands on the embedded database', async (t) => {
   const { code, output } = await runLatchkey(t, ['fsck', '--open'], { env })
   t.equal(code, 0, output)
 })
+
+// Guarantee: a supervisor that changes its mind while the service starts is obeyed in order as well: what has begun to start is closed, and the exit code is 0.
+t.test('SIGTERM during the start', async (t) => {
+  const { db, env } = await given(t)
+  const service = startLatchkey(t, ['api'], { env })
+  await db.transaction().execute(async (trx) => {
+    await sql`lock table kysely_migration`.execute(trx)
+    await until('the start to wait for the lock', async () => (await sql`select from pg_locks where not granted and relation = 'kysely_migration'::regclass`.execute(trx)).rows.length > 0)
+    service.child.kill('SIGTERM')
+    await until('the signal to arrive', () => service.output().includes('"closing"'))
+  })
+  t.equal(await service.ended, 0, service.output())
+  t.match(service.output(), /"closed"/)
+})
